@@ -25,7 +25,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its size, its words in reading order, and the tables found on it (rows of cells; a cell may be empty)."""
+    """One page: its size, its words in reading order, and the tables found on it (rows of cells, empty ones too)."""
 
     width: float
     height: float
@@ -44,7 +44,8 @@ class Reading:
 class UnreadableDocumentError(Exception):
     """The bytes cannot be read as a document: broken, encrypted, or of an unknown type.
 
-    `code` is one of `EMPTY_FILE`, `ENCRYPTED`, `UNREADABLE`; the message is a sentence without any of the document's text.
+    `code` is one of `EMPTY_FILE`, `ENCRYPTED`, `UNREADABLE`; the message is a sentence with none of the document's
+    text in it.
     """
 
     def __init__(self, code: Literal["EMPTY_FILE", "ENCRYPTED", "UNREADABLE"], message: str) -> None:
@@ -56,8 +57,9 @@ class UnreadableDocumentError(Exception):
 class DocumentType:
     """A document type as its JSON file states it.
 
-    `json_schema` drives extraction: the field names, titles, descriptions, `type`, `format`, `enum`, nested `properties`
-    and `items`. `identify_hints` are weighted phrases for identification, `rules` the arithmetic that `validate` checks.
+    `json_schema` drives extraction: the field names, titles, descriptions, `type`, `format`, `enum`, nested
+    `properties` and `items`. `identify_hints` are weighted phrases for identification, `rules` the arithmetic that
+    `validate` checks.
     """
 
     id: str
