@@ -1,0 +1,104 @@
+"""What can go wrong, as one tree.
+
+    TrayflowError
+    ├── SettingsError             a setting is wrong: the run does not start (exit code 2)
+    ├── RunStoppedError           something that concerns every document: the run cannot go on (exit code 1)
+    │   ├── AccessDeniedError     the service refuses our key (401) or our address answers with something else
+    │   ├── ServiceUnreachableError  nothing answers at the service's address
+    │   └── DestinationError      the tables cannot be written
+    ├── DocumentError             this file is bad, whatever we do: quarantine, with a reason code
+    └── ServiceError              one call to the service failed
+        ├── RejectedError         permanent: the service refused this submission (4xx)
+        ├── TransientError        not accepted, by the service's own word or for want of a connection: try again
+        │   └── RateLimitedError  429: try again after `retry_after` seconds; never a failure of the document
+        └── OutcomeUnknownError   a POST that may have been accepted: never repeated by a retry
+
+Messages say what happened and what to do. They never hold a key or a document's text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TrayflowError(Exception):
+    """Everything this project raises on purpose."""
+
+
+class SettingsError(TrayflowError):
+    """A setting, a flag or a file of settings is wrong. The message names it and says what would be right."""
+
+
+class RunStoppedError(TrayflowError):
+    """The run cannot go on. What was under way stays recorded; the same command carries on from there."""
+
+
+class AccessDeniedError(RunStoppedError):
+    """The service does not accept our key."""
+
+
+class ServiceUnreachableError(RunStoppedError):
+    """Nobody answers at the service's address."""
+
+
+class DestinationError(RunStoppedError):
+    """Rows cannot be written where they should go."""
+
+
+class Reason(StrEnum):
+    """Why a document ended where it did. Codes are stable: users filter and alert on them."""
+
+    EMPTY_FILE = "empty_file"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    ENCRYPTED = "encrypted"
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"
+    REJECTED = "rejected"
+    IDENTIFICATION_FAILED = "identification_failed"
+    EXECUTION_FAILED = "execution_failed"
+    GARBLED_RESULT = "garbled_result"
+    NO_ANSWER = "no_answer"
+    SUBMISSION_UNKNOWN = "submission_unknown"
+    OTHER_TYPE = "other_type"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_ROUTE = "no_route"
+    FAILED_CHECKS = "failed_checks"
+    SAME_BYTES = "same_bytes"
+
+
+class DocumentError(TrayflowError):
+    """This document cannot be processed, now or later. `reason` is its code, the message a sentence for a person."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ServiceError(TrayflowError):
+    """A call to the service failed. `status` is the HTTP status where there was an answer, `code` the service's own."""
+
+    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class RejectedError(ServiceError):
+    """The service refused this call for good (400, 403, 404, 413, 415 and other 4xx)."""
+
+
+class TransientError(ServiceError):
+    """Not accepted, and worth another try: no connection, 408, 503, a 500 in the service's own words; any failed GET."""
+
+
+class RateLimitedError(TransientError):
+    """429. `retry_after` is the wait in seconds that the service asked for."""
+
+    def __init__(self, message: str, *, retry_after: float, status: int | None = 429, code: str | None = None) -> None:
+        super().__init__(message, status=status, code=code)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknownError(ServiceError):
+    """A POST whose end we did not see: it may have been accepted, and billed. Repeating it could pay twice."""
