@@ -89,7 +89,7 @@ class RejectedError(ServiceError):
 
 
 class TransientError(ServiceError):
-    """Not accepted, and worth another try: no connection, 408, 503, a 500 in the service's own words; any failed GET."""
+    """Not accepted, and worth another try: no connection, 408, 503, a 500 in the service's own words, a failed GET."""
 
 
 class RateLimitedError(TransientError):
