@@ -59,7 +59,7 @@ class Submissions(BaseModel):
 
 
 class Summary(BaseModel):
-    """What a run did; `documents` is the sum of the outcomes, `in_progress` and `unchanged`. Rows are those now there."""
+    """What a run did; `documents` sums the outcomes, `in_progress` and `unchanged`. `tables`: rows now there."""
 
     model_config = ConfigDict(frozen=True)
 

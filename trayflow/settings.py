@@ -1,0 +1,218 @@
+"""What a user can set, where it may be set, and what is wrong with it.
+
+Later wins: defaults, `trayflow.toml` (or the file given), environment `TRAYFLOW_*` (nested with two underscores, as in
+`TRAYFLOW_ROUTING__MINIMUM_CONFIDENCE`), flags. Secrets never come from a file: the service's key comes from
+`DOCUTRAY_API_KEY` or from a Prefect Secret block, whose *name* is a setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import PydanticBaseSettingsSource as Source
+from pydantic_settings import SettingsError as SettingsSourceError
+
+from trayflow.errors import SettingsError
+
+CONFIG_NAME = "trayflow.toml"
+PREFIX = "TRAYFLOW_"
+
+Confidence = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+StepId = Annotated[str, StringConstraints(min_length=1, pattern=r"^[\w.:-]+$")]
+#: `review`, `quarantine`, or `step:ID` to send the document to a step all the same.
+Fallback = Annotated[str, StringConstraints(pattern=r"^(review|quarantine|step:[\w.:-]+)$")]
+
+#: Variables of the same prefix that belong to other programs of ours.
+FOREIGN_VARIABLES = frozenset({"TRAYFLOW_ENGINE_KEY"})
+
+
+class Section(BaseModel):
+    """A table of the settings file: immutable, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Service(Section):
+    """Where the DocuTray API is and which key opens it."""
+
+    base_url: str = Field("https://app.docutray.com", pattern=r"^https?://", description="Address of the DocuTray API.")
+    api_key_block: str | None = Field(None, description="Name of a Prefect Secret block that holds the key.")
+
+
+class TypeRoute(Section):
+    """Where documents of one type go."""
+
+    step: StepId = Field(description="The step that extracts this type.")
+    minimum_confidence: Confidence | None = Field(None, description="Overrides the general minimum for this type.")
+
+
+class Routing(Section):
+    """Which step fits which document type, and what happens to documents that fit none."""
+
+    types: dict[str, TypeRoute] = Field(
+        default_factory=dict,
+        description="Document type code → step. Empty: every type of the account that has a step `extract-<code>`.",
+    )
+    candidates: tuple[str, ...] = Field((), description="Types to tell apart although no step is routed for them.")
+    minimum_confidence: Confidence = Field(0.7, description="Below it a document is not executed.")
+    on_other: Fallback = Field("review", description="For documents that are none of the candidates.")
+    on_low_confidence: Fallback = Field("review", description="For documents below the minimum confidence.")
+    on_unrouted: Fallback = Field("review", description="For documents of a type that has no step.")
+    on_failed_checks: Literal["review", "write"] = Field("review", description="When the checks of the fields fail.")
+
+
+class Limits(Section):
+    """How much at once, how large, how often."""
+
+    window: int = Field(32, ge=1, le=10_000, description="Documents under way at once.")
+    max_bytes: int = Field(100_000_000, ge=1, description="Larger files are quarantined; the service takes 100 MB.")
+    attempts: int = Field(5, ge=1, le=100, description="Tries of one call before the document is left for later.")
+    backoff: Seconds = Field(1.0, description="Seconds before the second try; doubles from there, with jitter.")
+    lease: Seconds = Field(
+        30.0, description="Seconds without a heartbeat after which a run's documents are free again."
+    )
+
+
+class Polling(Section):
+    """When to ask for a status. Defaults are the vendor's suggestions."""
+
+    interval: Seconds = Field(1.0, description="Seconds between the first polls of a small document.")
+    large_interval: Seconds = Field(3.0, description="The same for a document of a megabyte or more.")
+    maximum: Seconds = Field(15.0, description="Polls back off up to this many seconds.")
+    give_up: Seconds = Field(3600.0, description="The service ends its own work after 60 minutes.")
+
+
+class Engine(Section):
+    """The embedded engine, which `trayflow run` starts when there is no key."""
+
+    types: Path | None = Field(None, description="A folder of further document types for the embedded engine.")
+    workers: int | None = Field(None, ge=1, description="Processes that read documents; default: two at most.")
+
+
+class Prefect(Section):
+    """How fast task runs may come."""
+
+    task_runs_per_second: float | None = Field(
+        None, gt=0, description="What the Prefect server can record. Default: 80 for a server of ours, else 25."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything a run needs to know, validated as a whole before it begins."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", populate_by_name=True
+    )
+
+    home: Path = Field(Path(".trayflow"), description="Our own files: ledger, spool, logs.")
+    ledger: str | None = Field(None, description="SQLAlchemy URL of the ledger. Default: SQLite in `home`.")
+    service: Service = Service()
+    routing: Routing = Routing()
+    limits: Limits = Limits()
+    polling: Polling = Polling()
+    engine: Engine = Engine()
+    prefect: Prefect = Prefect()
+    api_key: SecretStr | None = Field(None, exclude=True, description="Set from DOCUTRAY_API_KEY only.")
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's address, the default filled in."""
+        return self.ledger or f"sqlite:///{(self.home / 'ledger.db').absolute()}"
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Read the settings from `config` (default: `trayflow.toml` here, if there is one), the environment and flags.
+
+    `flags` are fields by name, `None` for one not given. Raises `SettingsError` for a missing or broken file, an
+    unknown name (with the nearest right one), or a value out of its range.
+    """
+    if config is None and Path(CONFIG_NAME).is_file():
+        config = Path(CONFIG_NAME)
+    if config is not None and not config.is_file():
+        raise SettingsError(f"There is no settings file {config}.")
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: Source,
+            env_settings: Source,
+            dotenv_settings: Source,
+            file_secret_settings: Source,
+        ) -> tuple[Source, ...]:
+            return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config))
+
+    _refuse_unknown_variables()
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    if url := os.environ.get("DOCUTRAY_BASE_URL"):
+        given["service"] = {"base_url": url}
+    if key := os.environ.get("DOCUTRAY_API_KEY"):
+        given["api_key"] = SecretStr(key)
+    try:
+        settings = FromFile(**given)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, config)) from None
+    except (SettingsSourceError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{config or 'The environment'} cannot be read: {error}") from None
+    if settings.api_key is not None and "api_key" not in given:
+        raise SettingsError("A key does not belong into a file: set DOCUTRAY_API_KEY, or name a Prefect Secret block.")
+    return settings
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be ignored in silence: pydantic-settings looks up only the names it knows."""
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in FOREIGN_VARIABLES:
+            name = variable.removeprefix(PREFIX).lower().split("__")
+            if (unknown := _first_unknown(name)) is not None:
+                raise SettingsError(f"Unknown setting {variable} in the environment.{_nearest(name, unknown)}")
+
+
+def _section(path: Sequence[str]) -> type[BaseModel] | None:
+    """The model of settings at a dotted path; None where it is a value or a table with names of the user's own."""
+    model: type[BaseModel] = Settings
+    for name in path:
+        field = model.model_fields.get(name)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return None
+        model = field.annotation
+    return model
+
+
+def _first_unknown(path: Sequence[str]) -> int | None:
+    for depth, name in enumerate(path):
+        model = _section(path[:depth])
+        if model is None:
+            return None
+        if name not in model.model_fields:
+            return depth
+    return None
+
+
+def _nearest(path: Sequence[str], depth: int) -> str:
+    model = TypeRoute if path[:2] == ["routing", "types"] else _section(path[:depth])
+    names = [name for name in model.model_fields if name != "api_key"] if model else []
+    near = difflib.get_close_matches(path[depth], names, n=1)
+    return f" Did you mean `{near[0]}`?" if near else f" Known here: {', '.join(names)}."
+
+
+def _explain(error: ValidationError, config: Path | None) -> str:
+    """One sentence a mistake, with the place; never the value of a secret."""
+    sentences = []
+    for mistake in error.errors(include_input=False, include_url=False):
+        path = [str(part) for part in mistake["loc"]]
+        place = ".".join(path)
+        if mistake["type"] == "extra_forbidden":
+            sentences.append(f"Unknown setting `{place}`.{_nearest(path, len(path) - 1)}")
+        else:
+            sentences.append(f"Setting `{place}`: {mistake['msg']}.")
+    return f"{config or 'Settings'}: " + " ".join(sentences)
