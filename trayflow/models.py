@@ -186,3 +186,13 @@ class Extraction:
     execution_id: str
     processed_at: datetime
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """What a destination's table holds by the ledger's word: its columns, its length in bytes, its rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    length: int
+    rows: int
