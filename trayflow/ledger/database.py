@@ -1,0 +1,126 @@
+"""The database under the ledger: SQLite in WAL mode beside the work, or Postgres by URL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+
+from trayflow.errors import SettingsError
+from trayflow.ledger import schema
+
+#: Raised with every change of the tables that older code could not read.
+LAYOUT = 1
+
+#: Seconds that a SQLite writer waits for another process's transaction; ours take milliseconds.
+BUSY_SECONDS = 60
+
+
+class Database:
+    """An open database with the ledger's tables in it. `id` is made with the ledger and never changes."""
+
+    def __init__(self, engine: Engine, ledger_id: str) -> None:
+        self._engine = engine
+        self.id = ledger_id
+
+    @classmethod
+    def open(cls, address: str) -> Database:
+        """Connect, and make the tables where they are missing. Raises `SettingsError` when nothing usable is there."""
+        url = _parse(address)
+        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else create_engine(url, pool_pre_ping=True)
+        database = cls(engine, "")
+        try:
+            database._make_tables()
+            with database.writing() as connection:
+                row = {"only": 1, "id": uuid.uuid4().hex, "layout": LAYOUT}
+                connection.execute(database.insert(schema.about).values(row).on_conflict_do_nothing())
+                about = connection.execute(select(schema.about)).one()
+        except (DBAPIError, OSError) as error:
+            engine.dispose()
+            cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            shown = url.render_as_string(hide_password=True)
+            raise SettingsError(f"The ledger {shown} cannot be opened: {cause}.") from None
+        if about.layout != LAYOUT:
+            engine.dispose()
+            raise SettingsError(
+                f"The ledger was made by another version of trayflow (layout {about.layout}, this one reads {LAYOUT})."
+            )
+        database.id = about.id
+        return database
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that can say what to do on conflict: both databases have it, each in a dialect of its own."""
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        return dialect.insert(table)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end, rolled back on an exception."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with; on SQLite it neither waits for a writer nor stops one."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    def _make_tables(self) -> None:
+        try:
+            schema.metadata.create_all(self._engine)
+        except (OperationalError, IntegrityError, DBAPIError):
+            # Another process may have been making them at the same moment; what is really wrong comes up again.
+            schema.metadata.create_all(self._engine)
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = make_url(address)
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        raise SettingsError(
+            "The ledger's address is no database URL: use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
+        ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SettingsError(f"The ledger runs on SQLite and Postgres, not on {url.get_backend_name()}.")
+    return url
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise SettingsError("The ledger must outlive the run: give it a file, as in sqlite:///.trayflow/ledger.db.")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The ledger's folder cannot be made: {error.strerror}: {error.filename}.") from None
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        # The driver's own transaction handling begins too late; ours begins below.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit survives a power cut. An intent that does not is a document paid for twice.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that means to write takes the lock at once: upgrading later can fail with "database is locked".
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
