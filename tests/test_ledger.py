@@ -42,7 +42,7 @@ def write(ledger: Ledger, id_: str, data: dict[str, object], destination: str = 
         (Kind.EXECUTE, "s", executed("e" + id_, data)),
     ):
         submission, _ = ledger.intend(id_, kind, "writer", step)
-        ledger.accept(submission.id, progress.remote_id)
+        ledger.accept(submission, progress.remote_id)
         ledger.finish(submission.id, progress)
     ledger.close_append(destination, [], [id_])
 
@@ -142,7 +142,7 @@ def test_an_intent_is_posted_once(ledger: Ledger) -> None:
     (id_,) = enter(ledger, "a.pdf")
     submission, mine = ledger.intend(id_, Kind.IDENTIFY, "run")
     assert mine
-    ledger.accept(submission.id, "remote")
+    ledger.accept(submission, "remote")
     again, mine = ledger.intend(id_, Kind.IDENTIFY, "another run")
     assert (mine, again.state, again.remote_id) == (False, SubmissionState.ACCEPTED, "remote")
 
@@ -171,7 +171,7 @@ def test_a_late_acceptance_settles_an_unknown_submission(ledger: Ledger) -> None
     (id_,) = enter(ledger, "a.pdf")
     submission, _ = ledger.intend(id_, Kind.EXECUTE, "slow", "step")
     ledger.intend(id_, Kind.EXECUTE, "other", "step")
-    ledger.accept(submission.id, "remote")
+    ledger.accept(submission, "remote")
     found = ledger.submission(id_, Kind.EXECUTE, "step")
     assert found is not None
     assert (found.state, found.remote_id) == (SubmissionState.ACCEPTED, "remote")
@@ -190,7 +190,7 @@ def test_an_identification_is_kept_with_its_document(ledger: Ledger) -> None:
     """Type and confidence stand in the document's row, the whole answer in the results."""
     (id_,) = enter(ledger, "a.pdf")
     submission, _ = ledger.intend(id_, Kind.IDENTIFY, "run")
-    ledger.accept(submission.id, "remote")
+    ledger.accept(submission, "remote")
     ledger.finish(submission.id, identified("remote"))
     document = ledger.document(id_)
     assert (document.document_type, document.confidence) == ("invoice", 0.95)
@@ -201,7 +201,7 @@ def test_a_failed_execution_yields_no_extraction(ledger: Ledger) -> None:
     """An ERROR is kept with its code and message, and never becomes rows."""
     (id_,) = enter(ledger, "a.pdf")
     submission, _ = ledger.intend(id_, Kind.EXECUTE, "run", "step")
-    ledger.accept(submission.id, "remote")
+    ledger.accept(submission, "remote")
     failure = Failure(code="TIMEOUT", message="took too long")
     ledger.finish(submission.id, Progress(remote_id="remote", status="ERROR", failure=failure))
     found = ledger.submission(id_, Kind.EXECUTE, "step")

@@ -20,6 +20,18 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
 
 
+class DocumentState(StrEnum):
+    """How far a document has come; each follows the one before."""
+
+    DISCOVERED = "discovered"
+    FETCHED = "fetched"
+    IDENTIFYING = "identifying"
+    IDENTIFIED = "identified"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    ENDED = "ended"
+
+
 class Kind(StrEnum):
     """What a submission asks the service for."""
 
@@ -149,6 +161,7 @@ class Document:
     size: int
     sha256: str | None = None
     content_type: str | None = None
+    state: DocumentState = DocumentState.DISCOVERED
     outcome: Outcome | None = None
     reason: str | None = None
     document_type: str | None = None

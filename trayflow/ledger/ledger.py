@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,18 @@ from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.submission import Submission, SubmissionState, intent_id
-from trayflow.models import Document, Extraction, Found, Kind, Outcome, Progress, Spooled, TableState, TypeSchema
+from trayflow.models import (
+    Document,
+    DocumentState,
+    Extraction,
+    Found,
+    Kind,
+    Outcome,
+    Progress,
+    Spooled,
+    TableState,
+    TypeSchema,
+)
 
 
 def document_id(source: str, key: str, version: str) -> str:
@@ -111,7 +122,7 @@ class Ledger:
                 "version": item.version,
                 "size": item.size,
                 "discovered_at": now,
-                "state": "discovered",
+                "state": DocumentState.DISCOVERED,
             }
             for id_, item in ids.items()
             if id_ not in known
@@ -142,7 +153,11 @@ class Ledger:
             connection.execute(
                 update(s.documents)
                 .where(s.documents.c.id == document_id)
-                .values(sha256=spooled.sha256, content_type=spooled.content_type, state="fetched")
+                .values(sha256=spooled.sha256, content_type=spooled.content_type)
+            )
+            fresh = s.documents.c.state == DocumentState.DISCOVERED
+            connection.execute(
+                update(s.documents).where(s.documents.c.id == document_id, fresh).values(state=DocumentState.FETCHED)
             )
             return None if owner == document_id else owner
 
@@ -160,13 +175,13 @@ class Ledger:
             counted = connection.execute(select(s.documents.c.outcome, func.count()).group_by(s.documents.c.outcome))
             return {outcome or "in_progress": count for outcome, count in counted}
 
-    def oldest_under_way(self) -> tuple[Document, str, datetime] | None:
-        """The document that waits longest for its outcome, its state, and when it was discovered."""
+    def oldest_under_way(self) -> tuple[Document, datetime] | None:
+        """The document that waits longest for its outcome, and when it was discovered."""
         d = s.documents.c
         with self._database.reading() as connection:
             statement = rows.select_documents().where(d.outcome.is_(None)).order_by(d.discovered_at).limit(1)
             row = connection.execute(statement).first()
-            return (rows.document(row), row.state, row.discovered_at) if row else None
+            return (rows.document(row), row.discovered_at) if row else None
 
     # --- submissions -------------------------------------------------------------------------------------------
 
@@ -206,15 +221,21 @@ class Ledger:
             assert submission is not None  # noqa: S101 - inserted above
             return submission, mine
 
-    def accept(self, submission_id: str, remote_id: str) -> None:
+    def accept(self, submission: Submission, remote_id: str) -> Submission:
         """The service took it, under this id: committed before anything else happens."""
         c, now = s.submissions.c, _now()
         open_states = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
         with self._database.writing() as connection:
-            statement = update(s.submissions).where(c.id == submission_id, c.state.in_(open_states))
+            statement = update(s.submissions).where(c.id == submission.id, c.state.in_(open_states))
             connection.execute(
                 statement.values(state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now, message=None)
             )
+            identifying = submission.kind is Kind.IDENTIFY
+            state = DocumentState.IDENTIFYING if identifying else DocumentState.EXECUTING
+            connection.execute(
+                update(s.documents).where(s.documents.c.id == submission.document_id).values(state=state)
+            )
+        return replace(submission, state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now)
 
     def turn_down(
         self, submission_id: str, state: SubmissionState, *, code: str | None = None, message: str | None = None
@@ -238,9 +259,13 @@ class Ledger:
             owner = select(s.submissions.c.document_id).where(s.submissions.c.id == submission_id).scalar_subquery()
             if progress.identification is not None:
                 found = progress.identification.document_type
-                values = {"document_type": found.code, "confidence": found.confidence, "state": "identified"}
+                values = {
+                    "document_type": found.code,
+                    "confidence": found.confidence,
+                    "state": DocumentState.IDENTIFIED,
+                }
             else:
-                values = {"state": "executed"}
+                values = {"state": DocumentState.EXECUTED}
             connection.execute(update(s.documents).where(s.documents.c.id == owner).values(values))
 
     def answer(self, submission_id: str) -> dict[str, Any] | None:
@@ -351,7 +376,7 @@ class Ledger:
 
 def _end(connection: Connection, document_id: str, outcome: Outcome, values: Mapping[str, Any]) -> bool:
     statement = update(s.documents).where(s.documents.c.id == document_id, s.documents.c.outcome.is_(None))
-    change = {"outcome": outcome, "state": "ended", "ended_at": _now(), "claimed_by": None, **values}
+    change = {"outcome": outcome, "state": DocumentState.ENDED, "ended_at": _now(), "claimed_by": None, **values}
     return connection.execute(statement.values(change)).rowcount == 1
 
 

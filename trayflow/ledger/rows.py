@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from trayflow.ledger import schema as s
 from trayflow.ledger.submission import Submission, SubmissionState
-from trayflow.models import Document, Extraction, Kind, Outcome
+from trayflow.models import Document, DocumentState, Extraction, Kind, Outcome
 
 
 def select_documents() -> Select[Any]:
@@ -26,6 +26,7 @@ def document(row: Row[Any]) -> Document:
         size=row.size,
         sha256=row.sha256,
         content_type=row.content_type,
+        state=DocumentState(row.state),
         outcome=Outcome(row.outcome) if row.outcome else None,
         reason=row.reason,
         document_type=row.document_type,
