@@ -10,7 +10,18 @@ import pytest
 
 from trayflow.errors import Reason, SettingsError
 from trayflow.ledger import Ledger, SubmissionState
-from trayflow.models import Candidate, Failure, Found, Identification, Kind, Outcome, Progress, Spooled, TableState
+from trayflow.models import (
+    Candidate,
+    Ending,
+    Failure,
+    Found,
+    Identification,
+    Kind,
+    Outcome,
+    Progress,
+    Spooled,
+    TableState,
+)
 
 SOURCE = "file:///inbox"
 
@@ -51,7 +62,7 @@ def test_a_page_is_entered_once(ledger: Ledger) -> None:
     """The same listing again needs no work once its documents ended, and adds no rows before that."""
     (first,) = enter(ledger, "a.pdf")
     assert enter(ledger, "a.pdf") == [first]
-    ledger.end(first, Outcome.REVIEW, Reason.OTHER_TYPE, "none")
+    ledger.end(first, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     page = ledger.discover(SOURCE, [Found("a.pdf", "v1", 1)], "file:///tables")
     assert (page.documents, page.unchanged) == ((), 1)
     assert ledger.counts() == {"review": 1}
@@ -60,7 +71,7 @@ def test_a_page_is_entered_once(ledger: Ledger) -> None:
 def test_a_changed_object_is_a_new_document(ledger: Ledger) -> None:
     """Another version under the same key has an id and an outcome of its own."""
     (first,) = enter(ledger, "a.pdf")
-    ledger.end(first, Outcome.REVIEW, Reason.OTHER_TYPE, "none")
+    ledger.end(first, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     (second,) = enter(ledger, "a.pdf", version="v2")
     assert second != first
 
@@ -78,8 +89,8 @@ def test_a_written_document_is_wanted_in_another_destination(ledger: Ledger) -> 
 def test_the_first_outcome_stands(ledger: Ledger) -> None:
     """A document ends once; a second ending changes nothing."""
     (id_,) = enter(ledger, "a.pdf")
-    assert ledger.end(id_, Outcome.QUARANTINED, Reason.ENCRYPTED, "locked")
-    assert not ledger.end(id_, Outcome.REVIEW, Reason.OTHER_TYPE, "none")
+    assert ledger.end(id_, Ending(Outcome.QUARANTINED, "locked", Reason.ENCRYPTED))
+    assert not ledger.end(id_, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     assert ledger.document(id_).outcome is Outcome.QUARANTINED
 
 

@@ -19,6 +19,10 @@ Messages say what happened and what to do. They never hold a key or a document's
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trayflow.progress import Summary
 
 
 class TrayflowError(Exception):
@@ -30,7 +34,12 @@ class SettingsError(TrayflowError):
 
 
 class RunStoppedError(TrayflowError):
-    """The run cannot go on. What was under way stays recorded; the same command carries on from there."""
+    """The run cannot go on. What was under way stays recorded; the same command carries on from there.
+
+    `summary` tells what the run had done by then, once it had begun.
+    """
+
+    summary: Summary | None = None
 
 
 class AccessDeniedError(RunStoppedError):

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trayflow.errors import Reason
+
 
 class Outcome(StrEnum):
     """Where a document ended. A document without an outcome is still under way."""
@@ -199,6 +201,16 @@ class Extraction:
     execution_id: str
     processed_at: datetime
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where a document ends, why, and in words for a person (the tables, where it was written)."""
+
+    outcome: Outcome
+    message: str
+    reason: Reason | None = None
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

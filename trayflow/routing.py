@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trayflow.errors import Reason
-from trayflow.models import Identification, Outcome
+from trayflow.models import Ending, Identification, Outcome
 from trayflow.settings import Fallback, Routing
 
 #: The service's words for "none of the candidates": English and Spanish accounts differ.
@@ -18,15 +18,6 @@ class Route:
     """The step that fits the document."""
 
     step_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """No step fits: the document ends here, with a reason."""
-
-    outcome: Outcome
-    reason: Reason
-    message: str
 
 
 def route(identification: Identification, routing: Routing, steps: Mapping[str, str]) -> Route | Ending:
@@ -54,4 +45,4 @@ def _fall_back(choice: Fallback, reason: Reason, message: str) -> Route | Ending
     if choice.startswith("step:"):
         return Route(choice.removeprefix("step:"))
     outcome = Outcome.QUARANTINED if choice == "quarantine" else Outcome.REVIEW
-    return Ending(outcome, reason, message)
+    return Ending(outcome, message, reason)

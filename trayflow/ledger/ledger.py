@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, literal, or_, select, update
 
-from trayflow.errors import Reason
 from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
@@ -22,6 +21,7 @@ from trayflow.ledger.submission import Submission, SubmissionState, intent_id
 from trayflow.models import (
     Document,
     DocumentState,
+    Ending,
     Extraction,
     Found,
     Kind,
@@ -161,13 +161,11 @@ class Ledger:
             )
             return None if owner == document_id else owner
 
-    def end(
-        self, document_id: str, outcome: Outcome, reason: Reason, message: str, *, duplicate_of: str | None = None
-    ) -> bool:
+    def end(self, document_id: str, ending: Ending) -> bool:
         """Give a document its outcome. `False` when it has one already: the first stands."""
+        values = {"reason": ending.reason, "message": ending.message, "duplicate_of": ending.duplicate_of}
         with self._database.writing() as connection:
-            values = {"reason": reason, "message": message, "duplicate_of": duplicate_of}
-            return _end(connection, document_id, outcome, values)
+            return _end(connection, document_id, ending.outcome, values)
 
     def counts(self) -> dict[str, int]:
         """How many documents ended where; those without an outcome count as `in_progress`."""
@@ -189,6 +187,20 @@ class Ledger:
         """What was asked before about this document, in the same words."""
         with self._database.reading() as connection:
             return rows.find_submission(connection, intent_id(document_id, kind, step_id, settings))
+
+    def execution(self, document_id: str) -> Submission | None:
+        """The execution of this document that the service has accepted, whoever submitted it."""
+        u = s.submissions.c
+        paid = (SubmissionState.ACCEPTED, SubmissionState.SUCCEEDED, SubmissionState.FAILED)
+        statement = (
+            select(u.id)
+            .where(u.document_id == document_id, u.kind == Kind.EXECUTE, u.state.in_(paid))
+            .order_by(u.intended_at.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            id_ = connection.execute(statement).scalar_one_or_none()
+            return rows.find_submission(connection, id_) if id_ else None
 
     def intend(
         self, document_id: str, kind: Kind, run_id: str, step_id: str = "", settings: str = ""

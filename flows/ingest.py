@@ -1,0 +1,67 @@
+"""The story of a document: found, fetched, identified, routed, executed, checked, written.
+
+A run takes documents from a source, lets a bounded number of them be under way at once, and ends when each has reached
+its outcome. The ledger says what is done: run again, crashed or retried, the flow carries on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prefect import flow
+
+from flows.run import run_documents
+from flows.secrets import with_key
+from tasks.documents import DocumentTasks
+from trayflow.endings import failed_checks, identified, succeeded
+from trayflow.errors import Reason
+from trayflow.models import Document, Ending, Outcome
+from trayflow.progress import Summary
+from trayflow.routing import Route, route
+from trayflow.settings import load_settings
+from trayflow.tray import Tray, open_tray
+
+
+@flow(name="ingest", flow_run_name="ingest {source}", persist_result=False)
+async def ingest(source: str, to: str, config: str | None = None, ledger: str | None = None) -> Summary:
+    """Bring every document of a source into tables.
+
+    Args:
+        source: a folder of documents.
+        to: the folder of CSV files that the rows are appended to.
+        config: a settings file; by default `trayflow.toml` in the working directory, if there is one.
+        ledger: the ledger's database URL; by default the one in the settings.
+    """
+    settings = await with_key(load_settings(Path(config) if config else None, ledger=ledger))
+    async with open_tray(settings, source, to) as tray:
+        return await run_documents(tray, bring_home)
+
+
+async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Ending:
+    """One document's way from the source into the tables, and where it ends.
+
+    Raises `DocumentError` and its like where a task finds that the way ends early. `TransientError` and
+    `RunStoppedError` leave the document under way.
+    """
+    execution = await asyncio.to_thread(tray.ledger.execution, document.id)
+    if execution is None:  # otherwise an earlier run submitted it, and only the answer is missing
+        spooled = await do.fetch(tray, document)
+        if original := await asyncio.to_thread(tray.ledger.enter_bytes, document.id, spooled):
+            return Ending(Outcome.DUPLICATE, f"Same bytes as document {original}.", Reason.SAME_BYTES, original)
+
+        submission = await do.submit_identification(tray, document, spooled)
+        identification = identified(await do.await_identification(tray, document, submission))
+
+        match route(identification, tray.settings.routing, tray.steps):
+            case Ending() as ending:
+                return ending
+            case Route(step_id):
+                execution = await do.submit_execution(tray, document, spooled, step_id)
+
+    answer = succeeded(await do.await_execution(tray, document, execution))
+    extraction = await asyncio.to_thread(tray.ledger.extraction, document.id)
+    if ending := failed_checks(extraction, answer, tray.schema_for_checks(extraction.document_type)):
+        return ending
+    rows = await do.write(tray, document, extraction)
+    return Ending(Outcome.WRITTEN, ", ".join(rows))

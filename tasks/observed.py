@@ -1,0 +1,61 @@
+"""What all our tasks have in common: a name one can find, retries for what may pass, and nothing kept by Prefect.
+
+The ledger remembers what is done. Prefect's results and cache are switched off: they would keep document text, cost
+more than half of the pace, and be one more opinion on what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+
+from trayflow.errors import RateLimitedError, TransientError
+from trayflow.settings import Limits
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Prefect keeps at most this many delays between tries.
+MOST_DELAYS = 50
+
+#: Seconds that a back-off never exceeds.
+LONGEST_DELAY = 60.0
+
+
+def may_pass(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed task run is worth another try: only what the error tree calls transient is.
+
+    A rate limit never gets here: the tasks wait it out behind the gate, since it is not the document's failure.
+    """
+    return isinstance(state.data, TransientError) and not isinstance(state.data, RateLimitedError)
+
+
+def observed(
+    run_name: str,
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
+    """Make a task that shows as `run_name` (a format string over its parameters) and retries what may pass."""
+    return task(
+        task_run_name=run_name,
+        retry_condition_fn=may_pass,
+        retry_jitter_factor=0.5,
+        persist_result=False,
+        cache_policy=NO_CACHE,
+    )
+
+
+def with_budget(observed_task: Task[P, R], limits: Limits) -> Task[P, R]:
+    """The same task with the attempts and the back-off that the user set."""
+    retries = min(limits.attempts - 1, MOST_DELAYS)
+    delays: list[float] = [min(limits.backoff * 2**n, LONGEST_DELAY) for n in range(retries)]
+    return observed_task.with_options(retries=retries, retry_delay_seconds=delays or None)
+
+
+def task_run_id() -> Any:
+    """The id of the task run that this code is in; `None` when the plain function was called."""
+    context = TaskRunContext.get()
+    return context.task_run.id if context else None

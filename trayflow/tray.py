@@ -1,0 +1,194 @@
+"""What the tasks of one run share: where documents come from, who works on them, and where rows go.
+
+Opening a tray checks every setting that can be checked without submitting anything, so that a wrong one stops the run
+before the first document is paid for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from trayflow.client import DocuTray
+from trayflow.destinations import open_destination
+from trayflow.destinations.csv import CsvFolder
+from trayflow.errors import RejectedError, ServiceUnreachableError, SettingsError, TransientError
+from trayflow.gate import Gate
+from trayflow.ledger import Ledger, Submission
+from trayflow.models import Found, Kind, Outcome, TypeSchema
+from trayflow.progress import Submissions, Summary
+from trayflow.settings import Settings
+from trayflow.sources import Folder, open_source
+from trayflow.spool import Spool
+
+#: Seconds that POSTs under way get to be answered and recorded when a run is stopped: without, they become unknown.
+FAREWELL = 60
+
+#: A step that has no route of its own is called after its type.
+DEFAULT_STEP = "extract-{code}"
+
+
+class Tally:
+    """What happened so far in this run."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.documents = 0
+        self.unchanged = 0
+        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.submissions = dict.fromkeys(Kind, 0)
+
+    def summary(self, tables: Mapping[str, int]) -> Summary:
+        """The figures as the user sees them; `tables` holds the rows now in each table."""
+        ended = sum(self.outcomes.values())
+        return Summary(
+            documents=self.documents,
+            **{outcome.value: count for outcome, count in self.outcomes.items()},
+            in_progress=self.documents - self.unchanged - ended,
+            unchanged=self.unchanged,
+            tables=dict(tables),
+            submissions=Submissions(**{kind.value: count for kind, count in self.submissions.items()}),
+            seconds=round(time.monotonic() - self.started, 2),
+        )
+
+
+class Tray:
+    """The resources of a run. Made by `open_tray`; deliberately no dataclass, since Prefect looks into those."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Folder,
+        destination: CsvFolder,
+        ledger: Ledger,
+        service: DocuTray,
+        steps: Mapping[str, str],
+        schemas: Mapping[str, TypeSchema],
+    ) -> None:
+        self.settings = settings
+        self.source = source
+        self.destination = destination
+        self.ledger = ledger
+        self.service = service
+        self.steps = steps
+        self.schemas = schemas
+        self.candidates: Sequence[str] = sorted({*steps, *settings.routing.candidates})
+        self.spool = Spool(settings.home / "spool", settings.limits.max_bytes)
+        self.gate = Gate()
+        self.tally = Tally()
+        self.run_id = str(uuid.uuid4())
+        self.pages: Iterator[tuple[Found, ...]] = source.pages()
+        self.appending = asyncio.Lock()
+        self._posts: set[asyncio.Task[Submission]] = set()
+        self._usual: dict[tuple[Kind, str], float | None] = {}
+
+    def keep(self, post: asyncio.Task[Submission]) -> asyncio.Task[Submission]:
+        """Remember a POST under way: it is seen to its end even if whoever waits for it is stopped."""
+        self._posts.add(post)
+        post.add_done_callback(self._posts.discard)
+        return post
+
+    async def settle(self) -> None:
+        """Let the POSTs under way be answered and recorded."""
+        if self._posts:
+            _, late = await asyncio.wait(self._posts, timeout=FAREWELL)
+            for post in late:
+                post.cancel()
+
+    async def usual_seconds(self, kind: Kind, step_id: str) -> float | None:
+        """How long this step usually takes, as far as anybody knows."""
+        if (kind, step_id) not in self._usual:
+            self._usual[kind, step_id] = await asyncio.to_thread(self.ledger.usual_seconds, kind, step_id)
+        return self._usual[kind, step_id]
+
+    def learn(self, kind: Kind, step_id: str, seconds: float) -> None:
+        """One more duration; recent ones weigh more, since a service is slower on some days."""
+        known = self._usual.get((kind, step_id))
+        self._usual[kind, step_id] = seconds if known is None else 0.8 * known + 0.2 * seconds
+
+    async def check_service(self) -> None:
+        """Raise `ServiceUnreachableError` when the trouble is not one document's but everybody's."""
+        try:
+            await self.service.document_types()
+        except TransientError as error:
+            if error.status is None:
+                raise _unreachable(self.settings) from None
+
+
+@asynccontextmanager
+async def open_tray(settings: Settings, source: str, to: str) -> AsyncIterator[Tray]:
+    """Open everything a run needs, and close it again.
+
+    Raises `SettingsError` for what the user has to put right, `RunStoppedError` where the service or the destination
+    cannot be used. Nothing has been submitted then.
+    """
+    if settings.api_key is None:
+        raise SettingsError("There is no key for the service: set DOCUTRAY_API_KEY, or start with `trayflow run`.")
+    opened = open_source(source)
+    ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(ledger.close)
+        destination = await asyncio.to_thread(open_destination, to, ledger)
+        key = settings.api_key.get_secret_value()
+        window = settings.limits.window
+        service = await stack.enter_async_context(DocuTray(settings.service.base_url, key, max_connections=window))
+        steps, schemas = await _account(service, settings)
+        await asyncio.to_thread(ledger.keep_schemas, schemas.values())
+        tray = Tray(settings, opened, destination, ledger, service, steps, schemas)
+        await asyncio.to_thread(ledger.start_run, tray.run_id, settings.limits.lease)
+        heartbeat = asyncio.create_task(_beat(tray))
+        try:
+            yield tray
+        finally:
+            await tray.settle()
+            heartbeat.cancel()
+            await asyncio.to_thread(ledger.end_run, tray.run_id)
+
+
+async def _beat(tray: Tray) -> None:
+    """Renew the lease three times as often as needed: one or two late heartbeats must not cost the claims."""
+    while True:
+        await asyncio.sleep(tray.settings.limits.lease / 3)
+        await asyncio.to_thread(tray.ledger.renew_lease, tray.run_id, tray.settings.limits.lease)
+
+
+async def _account(service: DocuTray, settings: Settings) -> tuple[dict[str, str], dict[str, TypeSchema]]:
+    """The steps to use by type, and the types' schemas: what the settings say, checked against the account."""
+    routing = settings.routing
+    try:
+        types = {known.code for known in await service.document_types()}
+        wanted = {code: stated.step for code, stated in routing.types.items()} or {
+            code: DEFAULT_STEP.format(code=code) for code in sorted(types)
+        }
+        steps = {code: step for code, step in wanted.items() if await service.step_is_known(step)}
+        if unknown := sorted({*routing.types, *routing.candidates} - types):
+            raise SettingsError(
+                f"The account has no document type {', '.join(unknown)}; it has {', '.join(sorted(types)) or 'none'}."
+            )
+        if routing.types and (lost := sorted(set(wanted.values()) - set(steps.values()))):
+            raise SettingsError(f"The account has no step {', '.join(lost)}: see [routing.types] in your settings.")
+        if not steps:
+            raise SettingsError("No route is set: name a step for each document type under [routing.types].")
+        schemas = {code: await _schema(service, code) for code in steps}
+    except TransientError as error:
+        if error.status is None:
+            raise _unreachable(settings) from None
+        raise ServiceUnreachableError(f"{settings.service.base_url} cannot be used now: {error}") from None
+    return steps, schemas
+
+
+async def _schema(service: DocuTray, code: str) -> TypeSchema:
+    try:
+        return await service.document_type(code)
+    except RejectedError:
+        return TypeSchema(code=code)  # readable by name alone: columns are then inferred
+
+
+def _unreachable(settings: Settings) -> ServiceUnreachableError:
+    return ServiceUnreachableError(
+        f"Nobody answers at {settings.service.base_url}: check the address, the network and the service."
+    )
