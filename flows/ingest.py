@@ -44,6 +44,7 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
     Raises `DocumentError` and its like where a task finds that the way ends early. `TransientError` and
     `RunStoppedError` leave the document under way.
     """
+    routing = tray.settings.routing
     execution = await asyncio.to_thread(tray.ledger.execution, document.id)
     if execution is None:  # otherwise an earlier run submitted it, and only the answer is missing
         spooled = await do.fetch(tray, document)
@@ -53,7 +54,7 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
         submission = await do.submit_identification(tray, document, spooled)
         identification = identified(await do.await_identification(tray, document, submission))
 
-        match route(identification, tray.settings.routing, tray.steps):
+        match route(identification, routing, tray.steps):
             case Ending() as ending:
                 return ending
             case Route(step_id):
@@ -61,7 +62,7 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
 
     answer = succeeded(await do.await_execution(tray, document, execution))
     extraction = await asyncio.to_thread(tray.ledger.extraction, document.id)
-    if ending := failed_checks(extraction, answer, tray.schema_for_checks(extraction.document_type)):
+    if ending := failed_checks(extraction, answer, tray.schemas.get(extraction.document_type), routing):
         return ending
     rows = await do.write(tray, document, extraction)
     return Ending(Outcome.WRITTEN, ", ".join(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trayflow.errors import DocumentError, OutcomeUnknownError, Reason, RejectedError, TrayflowError
 from trayflow.models import Ending, Extraction, Failure, Identification, Outcome, Progress, TypeSchema
+from trayflow.settings import Routing
 from trayflow.tables import check
 
 #: Somebody may set these right, or decide; everything else is for good and goes to quarantine.
@@ -46,13 +47,19 @@ def succeeded(progress: Progress) -> Progress:
     return progress
 
 
-def failed_checks(extraction: Extraction, progress: Progress, schema: TypeSchema | None) -> Ending | None:
-    """Review for fields that contradict each other or their schema. Fields are named, values never."""
+def failed_checks(
+    extraction: Extraction, progress: Progress, schema: TypeSchema | None, routing: Routing
+) -> Ending | None:
+    """Review for fields that contradict their schema, or, unless `routing` says otherwise, each other.
+
+    The message names fields, never their values.
+    """
     misfits = check(extraction.data, schema)
     words = []
     if misfits:
         words.append(f"Of another type than the schema says: {', '.join(misfits)}.")
-    if count := progress.validation.errors.count:
+    count = progress.validation.errors.count
+    if count and routing.on_failed_checks == "review":
         words.append(f"The service's own checks found {count} {'error' if count == 1 else 'errors'}.")
     return _ending(Reason.FAILED_CHECKS, " ".join(words)) if words else None
 
