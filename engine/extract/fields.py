@@ -1,0 +1,121 @@
+"""Candidates for the single values of a document: from their labels, and where they need none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from engine.extract import values
+from engine.extract.context import Context
+from engine.extract.dates import dates_in
+from engine.extract.ids import ibans_in
+from engine.extract.labels import Label
+from engine.extract.schema import Field
+from engine.extract.values import READERS, Manner
+
+# A value without a label of its own: how much it counts against one with a label (1).
+_LONE_DATE, _LONE_IBAN = 0.35, 0.8
+_TIME_BESIDE = re.compile(r"\d{1,2}:\d{2}")
+# Below this we would rather say nothing.
+UNSURE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A value that a field may have, with how much speaks for it (about 0 to 1) and its line in the layout."""
+
+    value: Any
+    score: float
+    line: int
+
+
+def candidates_of(field: Field, context: Context) -> list[Candidate]:
+    """All candidates of a field, the best first, equal values once."""
+    found = [*_labelled(field, context), *_unlabelled(field, context)]
+    found = [candidate for candidate in found if _of_type(candidate.value, field)]
+    best: dict[Any, Candidate] = {}
+    for candidate in sorted(found, key=lambda one: (-one.score, one.line)):
+        best.setdefault(candidate.value, candidate)
+    return list(best.values())
+
+
+def _labelled(field: Field, context: Context) -> Iterator[Candidate]:
+    for label in context.labels:
+        source = max(label.concepts, key=lambda name: field.sources.get(name, 0.0))
+        weight = field.sources.get(source, 0.0) * label.score
+        if weight <= 0:
+            continue
+        for place in context.places.of(label):
+            manner = Manner(context.day_first, context.mark, context.by_ocr(place.line))
+            for value, quality in _values(field, source, place.text, manner):
+                yield Candidate(value, weight * place.weight * quality, place.line)
+
+
+def _values(field: Field, source: str, text: str, manner: Manner) -> Iterator[values.Found]:
+    if field.kind == "choice":
+        yield from values.choice(text, field.options)
+    elif source == "period":
+        dates = [value for value, _ in values.date(text, manner)]
+        if len(dates) > 1:
+            yield dates[0] if "period_start" in field.sources else dates[1], 1.0
+    else:
+        yield from READERS[field.kind](text, manner)
+
+
+def _unlabelled(field: Field, context: Context) -> Iterator[Candidate]:
+    if field.kind == "date" and "date" in field.sources:
+        yield from _lone_dates(field, context)
+    elif field.kind == "iban":
+        for number, line in enumerate(context.layout.lines):
+            for value, holds in ibans_in(line.text):
+                if holds:
+                    yield Candidate(value, _LONE_IBAN, number)
+    elif field.kind == "time":
+        for number, line in enumerate(context.layout.lines):
+            dated = next(dates_in(line.text, day_first=context.day_first), None)
+            rest = line.text[: dated.start] + " " + line.text[dated.end :] if dated else line.text
+            for value, quality in values.time(rest, Manner(context.day_first, context.mark, context.by_ocr(number))):
+                yield Candidate(value, (0.5 if dated else 0.35) * quality, number)
+    elif field.kind == "choice":
+        yield from _named_options(field, context)
+
+
+def _lone_dates(field: Field, context: Context) -> Iterator[Candidate]:
+    """Dates without a label of their own, the upper ones first; those that another date's label claims are not."""
+    claimed = set(_claimed_dates(field, context))
+    for number, line in enumerate(context.layout.lines):
+        for found in dates_in(line.text, day_first=context.day_first):
+            value = found.value.isoformat()
+            if (number, value) in claimed:
+                continue
+            height = line.y0 / max(1.0, context.layout.height_of(line))
+            with_time = 0.1 if _TIME_BESIDE.search(line.text[found.end :]) else 0.0
+            yield Candidate(value, _LONE_DATE + 0.08 * (1 - height) + with_time - 0.05 * line.page, number)
+
+
+def _claimed_dates(field: Field, context: Context) -> Iterator[tuple[int, str]]:
+    dated = {"due_date", "delivery_date", "period", "period_start", "period_end", "invoice_date", "order_date"}
+    for label in context.labels:
+        if label.firm and set(label.concepts) & dated and not set(label.concepts) & set(field.sources):
+            yield from _dates_of(label, context)
+
+
+def _dates_of(label: Label, context: Context) -> Iterator[tuple[int, str]]:
+    for place in context.places.of(label):
+        for found in dates_in(place.text, day_first=context.day_first):
+            yield place.line, found.value.isoformat()
+
+
+def _named_options(field: Field, context: Context) -> Iterator[Candidate]:
+    """An allowed value that stands anywhere in the document as a piece of print of its own."""
+    for number, line in enumerate(context.layout.lines):
+        for segment in line.segments:
+            for value, quality in values.choice(re.sub(r"[\d.,:*#]+", " ", segment.text), field.options):
+                yield Candidate(value, 0.4 * quality, number)
+
+
+def _of_type(value: Any, field: Field) -> bool:
+    wanted = {"number": (int, float), "integer": int, "boolean": bool, "string": str}.get(field.type)
+    return field.kind == "choice" or wanted is None or isinstance(value, wanted)

@@ -1,0 +1,224 @@
+"""A document type's JSON Schema, read as a list of what to look for.
+
+Every property becomes a `Field`, every array of objects `Rows` with a `Column` for each property of its items. A
+property is matched with a concept of the lexicon by its name, its title, its `x-labels`, and those of the object it
+stands in; one that is no known concept is looked for by its own words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from engine.extract.lexicon import Concept, Index, concepts
+from engine.extract.text import key_of
+
+Path = tuple[str, ...]
+
+# How the kinds of concepts may be stated in a schema; `enum` goes with any.
+_KINDS = {
+    "number": {"money", "quantity"},
+    "integer": {"quantity", "money"},
+    "date": {"date"},
+    "string": {"id", "vat_id", "iban", "party", "name", "address", "text", "currency", "time", "period"},
+    "boolean": set(),
+}
+_OWN_KIND = {"number": "number", "integer": "integer", "boolean": "boolean", "date": "date", "string": "text"}
+# What is known of a party, by how the property's name ends.
+_PARTS = {
+    "name": "name",
+    "address": "address",
+    "vatid": "vat_id",
+    "taxid": "vat_id",
+    "vatnumber": "vat_id",
+    "taxnumber": "vat_id",
+    "email": "email",
+    "phone": "phone",
+}
+# A description this short is a label; longer ones explain.
+_LABEL_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A single value to find. `party` and `part` are set for what belongs to a party, such as a seller's name."""
+
+    path: Path
+    kind: str
+    type: str
+    sources: Mapping[str, float]
+    options: Mapping[Any, tuple[str, ...]]
+    party: str | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A value of every row. `sources` are the concepts whose headings head it."""
+
+    name: str
+    kind: str
+    type: str
+    sources: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An array of objects to find."""
+
+    path: Path
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a schema asks for, and the labels and headings that lead to it."""
+
+    fields: tuple[Field, ...]
+    rows: tuple[Rows, ...]
+    labels: Index
+    headings: Index
+
+
+def plan_of(schema: Mapping[str, Any]) -> Plan:
+    """What to look for, to fill an object of this schema."""
+    return _plan(json.dumps(schema, sort_keys=False))
+
+
+@lru_cache(maxsize=64)
+def _plan(schema_json: str) -> Plan:
+    reader = _SchemaReader()
+    reader.read(json.loads(schema_json), ())
+    known = concepts().values()
+    return Plan(
+        fields=tuple(reader.fields),
+        rows=tuple(reader.rows),
+        labels=Index([*(c for c in known if not c.column), *reader.own_labels]),
+        headings=Index([*(c for c in known if c.column), *reader.own_headings]),
+    )
+
+
+class _SchemaReader:
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+        self.rows: list[Rows] = []
+        self.own_labels: list[Concept] = []
+        self.own_headings: list[Concept] = []
+
+    def read(self, schema: Mapping[str, Any], path: Path, outer: Mapping[str, Any] | None = None) -> None:
+        for name, spec in (schema.get("properties") or {}).items():
+            kind = type_of(spec)
+            if kind == "object":
+                self.read(spec, (*path, name), spec)
+            elif kind == "array":
+                items = spec.get("items") or {}
+                if type_of(items) == "object":
+                    self.rows.append(Rows((*path, name), tuple(self._columns((*path, name), items))))
+            else:
+                self.fields.append(self._field((*path, name), spec, kind, outer))
+
+    def _field(self, path: Path, spec: Mapping[str, Any], kind: str, outer: Mapping[str, Any] | None) -> Field:
+        words = list(_words(path[-1], spec))
+        if outer is not None and len(path) > 1:
+            words += [f"{around} {word}" for around in _words(path[-2], outer) for word in words]
+        party, part = _party(path)
+        options = _options(spec)
+        fitting = {c.name for c in concepts().values() if not c.column and _fits(c, spec, kind, options)}
+        concept = None if party else _known(words, fitting) or _known(list(_explanation(spec)), fitting)
+        if party:
+            return Field(path, "party", kind, {party: 1.0}, options, party, part)
+        name = "own:" + ".".join(path)
+        labels = [key_of(label) for label in spec.get("x-labels", [])]
+        if concept is None:
+            labels += [key_of(word) for word in (*words, *_explanation(spec))]
+        if labels:
+            own_kind = concept.kind if concept else _own_kind(spec, kind)
+            self.own_labels.append(Concept(name, own_kind, frozenset(filter(None, labels))))
+        if concept is None:
+            return Field(path, "choice" if options else _own_kind(spec, kind), kind, {name: 1.0}, options)
+        sources = {**concept.sources, **({name: 1.0} if labels else {})}
+        if options and concept.values:
+            options = {o: (*texts, *concept.values.get(str(o), ())) for o, texts in options.items()}
+        return Field(path, "choice" if options else concept.kind, kind, sources, options)
+
+    def _columns(self, path: Path, items: Mapping[str, Any]) -> Iterator[Column]:
+        for name, spec in (items.get("properties") or {}).items():
+            kind = type_of(spec)
+            if kind in ("object", "array"):
+                continue
+            keys = {key_of(word) for word in _words(name, spec)}
+            keys |= {key_of(label) for label in spec.get("x-labels", [])}
+            sources = {c.name for c in concepts().values() if c.column and c.keys & keys and _fits(c, spec, kind, {})}
+            own = "own:" + ".".join((*path, name))
+            self.own_headings.append(Concept(own, _own_kind(spec, kind), frozenset(filter(None, keys)), column=True))
+            kinds = [concepts()[source].kind for source in sources]
+            yield Column(name, kinds[0] if kinds else _own_kind(spec, kind), kind, frozenset({own, *sources}))
+
+
+def type_of(spec: Mapping[str, Any]) -> str:
+    """The JSON type that a property's value has when it is not null; `string` when the schema does not say."""
+    kinds = spec.get("type")
+    if isinstance(kinds, list):
+        kinds = next((kind for kind in kinds if kind != "null"), None)
+    if isinstance(kinds, str):
+        return kinds
+    if "properties" in spec:
+        return "object"
+    return "array" if "items" in spec else "string"
+
+
+def _own_kind(spec: Mapping[str, Any], kind: str) -> str:
+    return "date" if kind == "string" and spec.get("format") in ("date", "date-time") else _OWN_KIND.get(kind, "text")
+
+
+def _fits(concept: Concept, spec: Mapping[str, Any], kind: str, options: Mapping[Any, tuple[str, ...]]) -> bool:
+    if concept.kind == "choice":
+        return bool(options)
+    if kind == "string" and spec.get("format") == "date":
+        return concept.kind == "date"
+    return concept.kind in _KINDS.get(kind, set())
+
+
+def _known(words: list[str], fitting: set[str]) -> Concept | None:
+    """The concept that the longest of a property's words is a label of: `total` of a `grand_total` says less."""
+    best: tuple[int, Concept] | None = None
+    for key in (key_of(word) for word in words):
+        for name in fitting:
+            concept = concepts()[name]
+            own = key == key_of(name.replace("_", " "))
+            if (own or key in concept.keys) and (best is None or len(key) * 2 + own > best[0]):
+                best = (len(key) * 2 + own, concept)
+    return best[1] if best else None
+
+
+def _words(name: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    yield " ".join(re.split(r"[_\s-]+|(?<=[a-z])(?=[A-Z])", name))
+    if spec.get("title"):
+        yield spec["title"]
+
+
+def _explanation(spec: Mapping[str, Any]) -> Iterator[str]:
+    description = str(spec.get("description", "")).rstrip(".")
+    if description and len(description.split()) <= _LABEL_WORDS:
+        yield description
+
+
+def _party(path: Path) -> tuple[str | None, str | None]:
+    """Whose what a property is: (`seller`, `name`) for `seller.name`, `seller_name` and `supplier.company_name`."""
+    key = key_of("".join(path))
+    for ending, part in _PARTS.items():
+        before = key.removesuffix(ending).removesuffix("company")
+        if not key.endswith(ending) or not before:
+            continue
+        for concept in concepts().values():
+            if concept.kind == "party" and (before == concept.name.replace("_", "") or before in concept.keys):
+                return concept.name, part
+    return None, None
+
+
+def _options(spec: Mapping[str, Any]) -> dict[Any, tuple[str, ...]]:
+    return {value: (str(value).replace("_", " "),) for value in spec.get("enum", ()) if value is not None}
