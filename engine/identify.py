@@ -1,8 +1,8 @@
 """Which of the candidate types a document is of, how sure that is, and the other candidates ranked.
 
-Every type brings weighted phrases (`identifyHints`) and titles (`titleHints`). A phrase counts in full where it stands as
-a label or a heading, and little within running text. A title counts when a line near the top of the first page says
-it, the more the larger it is printed. Hints that start with `@` are features of the page, 0 to 1:
+Every type brings weighted phrases (`identifyHints`) and titles (`titleHints`). A phrase counts in full where it stands
+as a label or a heading, and little within running text. A title counts when a line near the top of the first page
+says it, the more the larger it is printed. Hints that start with `@` are features of the page, 0 to 1:
 
 - `@narrow`  the print is only as wide as a till slip's (in characters across)
 - `@wide`    the print spans a full page: 1 - narrow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageOps, ImageSequence
@@ -35,29 +36,34 @@ def read_image(path: Path, content_type: str) -> Reading:
 
     Raises `UnreadableDocumentError` when the bytes are not such an image, are cut off, or decode to too many pixels.
     """
+    return Reading(
+        tuple(read_page(frame, _LONGER_SIDE_POINTS / max(frame.size)) for frame in _frames(path, content_type))
+    )
+
+
+def _frames(path: Path, content_type: str) -> list[Image.Image]:
     try:
         with warnings.catch_warnings():
-            # Pillow only warns between one and two times its own limit, and about odd metadata that matters nothing.
+            # Pillow warns about odd metadata, and of images between one and two times its own limit.
             warnings.simplefilter("ignore")
-            return Reading(tuple(read_page(frame, _scale(frame)) for frame in _frames(path, content_type)))
+            # Only the format that the content type names: Pillow knows many more, some of which start other programs.
+            with Image.open(path, formats=[IMAGE_FORMATS[content_type]]) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableDocumentError("UNREADABLE", "The image has too many pixels.")
+                return list(_distinct(image))
     except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, Image.DecompressionBombError) as error:
         raise UnreadableDocumentError("UNREADABLE", "The image cannot be decoded.") from error
 
 
-def _frames(path: Path, content_type: str) -> Iterator[Image.Image]:
-    # Only the format that the content type names: Pillow knows many more, some of which start other programs.
-    with Image.open(path, formats=[IMAGE_FORMATS[content_type]]) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise UnreadableDocumentError("UNREADABLE", "The image has too many pixels.")
-        previous: bytes | None = None
-        for index, frame in enumerate(ImageSequence.Iterator(image)):
-            if index == MAX_FRAMES:
-                return
-            upright = _on_white(ImageOps.exif_transpose(frame))
-            content = upright.tobytes()
-            if content != previous:
-                yield upright
-            previous = content
+def _distinct(image: Image.Image) -> Iterator[Image.Image]:
+    """The first frames, upright, those left out that repeat the one before."""
+    before = b""
+    for frame in islice(ImageSequence.Iterator(image), MAX_FRAMES):
+        upright = _on_white(ImageOps.exif_transpose(frame))
+        content = upright.tobytes()
+        if content != before:
+            yield upright
+        before = content
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -69,7 +75,3 @@ def _on_white(image: Image.Image) -> Image.Image:
         # 16 bits a channel: the upper eight hold the picture.
         return image.point(lambda value: value / 256).convert("L").convert("RGB")
     return image.convert("RGB")
-
-
-def _scale(image: Image.Image) -> float:
-    return _LONGER_SIDE_POINTS / max(image.size)

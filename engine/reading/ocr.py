@@ -127,11 +127,11 @@ def _turns_needed(pixels: Pixels, lines: Sequence[_Line]) -> int:
     telling = [line for line in lines if len(line.text) >= _TELLING_LENGTH]
     if not telling:
         return 0
-    standing = [line for line in telling if _side(line, 1) > 1.5 * _side(line, 0)]
+    standing = [line for line in telling if _stands(line)]
     if 2 * len(standing) > len(telling):
         # The recogniser turns such lines a quarter against the clock before it reads them.
         return 1 if statistics.fmean(line.confidence for line in standing) >= _UPRIGHT_CONFIDENCE else 3
-    lying = sorted((line for line in telling if line not in standing), key=lambda line: -len(line.text))[:6]
+    lying = sorted((line for line in telling if not _stands(line)), key=lambda line: -len(line.text))[:6]
     as_is = statistics.fmean(line.confidence for line in lying)
     if as_is >= _UPRIGHT_CONFIDENCE:
         return 0
@@ -219,6 +219,10 @@ def _pieces(text: str, spans: Sequence[tuple[float, float]], height: float) -> l
 
 def _side(line: _Line, first: int) -> float:
     return float(np.linalg.norm(line.corners[first + 1] - line.corners[first]))
+
+
+def _stands(line: _Line) -> bool:
+    return _side(line, 1) > 1.5 * _side(line, 0)
 
 
 def _angle(line: _Line) -> float:

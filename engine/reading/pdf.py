@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -27,6 +28,9 @@ _SCAN_COVERS = 0.6
 # It logs what a user can do nothing about, such as form techniques that its build leaves out.
 logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
 
+# A table of two rows and three columns has more lines than this.
+_FEW_LINES = 6
+
 _RENDERED_SIDE = 2000  # pixels; 170 dpi for A4, beyond which recognition gained nothing
 
 
@@ -42,20 +46,22 @@ def read_pdf(path: Path) -> Reading:
             raise UnreadableDocumentError("ENCRYPTED", "The PDF is encrypted and needs a password.") from error
         raise UnreadableDocumentError("UNREADABLE", "The PDF cannot be opened.") from error
     try:
-        pages = _pages(document)
+        pages, ruled = _pages(document)
     except pdfium.PdfiumError as error:
         raise UnreadableDocumentError("UNREADABLE", "The PDF is broken.") from error
     finally:
         document.close()
     if not pages:
         raise UnreadableDocumentError("UNREADABLE", "The PDF has no pages.")
-    return Reading(add_tables(path, pages))
+    return Reading(add_tables(path, pages, ruled))
 
 
-def _pages(document: pdfium.PdfDocument) -> list[Page]:
+def _pages(document: pdfium.PdfDocument) -> tuple[list[Page], list[int]]:
+    """The pages, and the numbers (from 0) of those with lines drawn on them."""
     if document.get_formtype() != pdfium_c.FORMTYPE_NONE:
         document.init_forms()
     pages: list[Page] = []
+    ruled: list[int] = []
     recognised = 0
     for index in range(min(len(document), MAX_PAGES)):
         page = _with_filled_fields(document, index)
@@ -64,8 +70,10 @@ def _pages(document: pdfium.PdfDocument) -> list[Page]:
             recognised += 1
             read = _recognised(page)
         pages.append(read)
+        if _has_lines(page):
+            ruled.append(index)
         page.close()
-    return pages
+    return pages, ruled
 
 
 def _with_filled_fields(document: pdfium.PdfDocument, index: int) -> pdfium.PdfPage:
@@ -86,6 +94,11 @@ def _needs_ocr(page: pdfium.PdfPage, read: Page) -> bool:
     if characters < _FEW_CHARACTERS:
         return covered > 0 or _has_objects(page)
     return covered >= _SCAN_COVERS
+
+
+def _has_lines(page: pdfium.PdfPage) -> bool:
+    drawn = page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=3)
+    return next(islice(drawn, _FEW_LINES, None), None) is not None
 
 
 def _has_objects(page: pdfium.PdfPage) -> bool:
