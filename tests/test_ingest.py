@@ -1,0 +1,328 @@
+"""The flow, in a real Prefect, against a service that does what each test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+from reportlab.pdfgen.canvas import Canvas
+
+from flows.ingest import ingest
+from tests.scripted import Scripted, serving
+from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
+from trayflow.ledger import Ledger
+from trayflow.progress import Ended, Summary, listener
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect() -> Iterator[None]:
+    """One Prefect server with a database of its own for all tests here."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def service() -> Iterator[Scripted]:
+    with serving(Scripted()) as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted) -> Path:
+    """An empty folder of documents, in a working directory whose settings point at the service and hurry."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCUTRAY_API_KEY", service.key)
+    monkeypatch.setenv("DOCUTRAY_BASE_URL", service.url)
+    monkeypatch.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")
+    monkeypatch.setenv("TRAYFLOW_LIMITS__ATTEMPTS", "3")
+    monkeypatch.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+def put(inbox: Path, name: str, text: str | None = None) -> Path:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    canvas.drawString(100, 700, text or name)
+    canvas.save()
+    (inbox / name).write_bytes(buffer.getvalue())
+    return inbox / name
+
+
+def run(inbox: Path, **options: Any) -> Summary:
+    return asyncio.run(ingest(str(inbox), str(inbox.parent / "tables"), **options))
+
+
+def rows(inbox: Path, table: str = "invoice") -> list[dict[str, str]]:
+    with (inbox.parent / "tables" / f"{table}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def endings(inbox: Path) -> dict[str, str | None]:
+    """Each document's reason code, or its outcome where there is none, by key."""
+    seen: dict[str, str | None] = {}
+    ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
+    with ledger._database.reading() as connection:
+        for row in connection.exec_driver_sql("SELECT key, outcome, reason FROM documents"):
+            seen[row.key] = row.reason or row.outcome
+    ledger.close()
+    return seen
+
+
+def test_documents_become_rows(inbox: Path, service: Scripted) -> None:
+    """Each is identified and executed once, and its row says where it came from."""
+    for name in ("a.pdf", "b.pdf"):
+        put(inbox, name)
+    summary = run(inbox)
+    assert (summary.documents, summary.written, summary.in_progress) == (2, 2, 0)
+    assert summary.tables == {"invoice": 2}
+    assert summary.submissions.model_dump() == {"identify": 2, "execute": 2}
+    assert len(service.accepted) == 4
+    assert {row["number"] for row in rows(inbox)} == {"007"}
+    assert {row["source_uri"].rsplit("/", 1)[-1] for row in rows(inbox)} == {"a.pdf", "b.pdf"}
+
+
+def test_a_second_run_submits_nothing(inbox: Path, service: Scripted) -> None:
+    """The ledger says that all is done; the tables stay as they are."""
+    put(inbox, "a.pdf")
+    run(inbox)
+    before = rows(inbox)
+    summary = run(inbox)
+    assert (summary.documents, summary.unchanged, summary.written) == (1, 1, 0)
+    assert summary.submissions.model_dump() == {"identify": 0, "execute": 0}
+    assert len(service.accepted) == 2
+    assert rows(inbox) == before
+
+
+def test_a_changed_file_is_read_again(inbox: Path) -> None:
+    """New bytes under the old name are a new version, with a row of its own."""
+    put(inbox, "a.pdf")
+    run(inbox)
+    put(inbox, "a.pdf", "other text, other bytes")
+    summary = run(inbox)
+    assert (summary.written, summary.submissions.execute) == (1, 1)
+    assert len(rows(inbox)) == 2
+
+
+def test_same_bytes_are_paid_for_once(inbox: Path, service: Scripted) -> None:
+    """A copy under another name is a duplicate, in the same run as in a later one."""
+    first = put(inbox, "a.pdf")
+    (inbox / "b.pdf").write_bytes(first.read_bytes())
+    summary = run(inbox)
+    (inbox / "c.pdf").write_bytes(first.read_bytes())
+    later = run(inbox)
+    assert (summary.written, summary.duplicate) == (1, 1)
+    assert (later.duplicate, later.unchanged) == (1, 2)
+    assert len(service.accepted) == 2
+
+
+def test_bad_files_stop_no_others(inbox: Path) -> None:
+    """Each ends in quarantine with its reason, and the good one is written."""
+    (inbox / "empty.pdf").write_bytes(b"")
+    (inbox / "text.pdf").write_bytes(b"no pdf at all")
+    (inbox / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    put(inbox, "good.pdf")
+    summary = run(inbox)
+    assert (summary.written, summary.quarantined) == (1, 3)
+    assert endings(inbox) == {
+        "empty.pdf": "empty_file",
+        "text.pdf": "unsupported_type",
+        "broken.pdf": "unreadable",
+        "good.pdf": "written",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"confidence": 0.4}, "low_confidence"),
+        ({"type_code": "other"}, "other_type"),
+        ({"type_code": "contract"}, "no_route"),
+    ],
+)
+def test_what_fits_no_step_is_not_executed(inbox: Path, service: Scripted, change: dict[str, Any], reason: str) -> None:
+    """It goes to review with its reason, and nothing is paid for beyond the identification."""
+    for name, value in change.items():
+        setattr(service, name, value)
+    put(inbox, "a.pdf")
+    summary = run(inbox)
+    assert (summary.review, summary.submissions.execute) == (1, 0)
+    assert endings(inbox) == {"a.pdf": reason}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"validation": {"errors": {"count": 1, "messages": ["totals differ"]}}},
+        {"data": {"number": "007", "total": "a lot"}},
+    ],
+)
+def test_doubtful_fields_are_not_written(inbox: Path, service: Scripted, change: dict[str, Any]) -> None:
+    """Failed checks, or text where a number belongs: a person looks first."""
+    for name, value in change.items():
+        setattr(service, name, value)
+    put(inbox, "a.pdf")
+    summary = run(inbox)
+    assert (summary.review, summary.written) == (1, 0)
+    assert endings(inbox) == {"a.pdf": "failed_checks"}
+
+
+def test_what_the_service_gives_up_is_quarantined(inbox: Path, service: Scripted) -> None:
+    """An ERROR ends the document and carries the service's own code."""
+    service.failure = {"code": "EXTRACTION_FAILED", "message": "unreadable"}
+    put(inbox, "a.pdf")
+    assert run(inbox).quarantined == 1
+    assert endings(inbox) == {"a.pdf": "identification_failed"}
+
+
+def test_a_refused_submission_is_sent_again(inbox: Path, service: Scripted) -> None:
+    """A 503, or a 500 in the service's own words, was not accepted: the next try is the same intent."""
+    service.identify.extend([(503, {"message": "busy"}), (500, {"message": "Internal server error: x"})])
+    put(inbox, "a.pdf")
+    assert run(inbox).written == 1
+    intents = [intent for kind, intent in service.intents if kind == "identify"]
+    assert len(intents) == 3
+    assert len(set(intents)) == 1
+
+
+def test_a_rate_limit_costs_no_attempt(inbox: Path, service: Scripted) -> None:
+    """More 429s than attempts: the run waits as told and goes on."""
+    limited = {"error": "Rate limit exceeded", "limitType": "minute", "retryAfter": 0.05}
+    service.identify.extend([(429, limited)] * 6)
+    put(inbox, "a.pdf")
+    assert run(inbox).written == 1
+
+
+@pytest.mark.parametrize("answer", ["cut", "garbage", (502, {}), (504, {})])
+def test_an_unknown_outcome_is_never_repeated(inbox: Path, service: Scripted, answer: Any) -> None:
+    """It may have been accepted and billed: one POST, review, and no other in a later run."""
+    service.execute.append(answer)
+    put(inbox, "a.pdf")
+    assert run(inbox).review == 1
+    assert endings(inbox) == {"a.pdf": "submission_unknown"}
+    assert run(inbox).unchanged == 1
+    assert [kind for kind, _ in service.intents] == ["identify", "execute"]
+
+
+def test_a_refusal_for_good_is_quarantined(inbox: Path, service: Scripted) -> None:
+    """A 4xx about this document is not tried again."""
+    service.identify.append((400, {"message": "Validation error", "errors": ["image"]}))
+    put(inbox, "a.pdf")
+    assert run(inbox).quarantined == 1
+    assert endings(inbox) == {"a.pdf": "rejected"}
+    assert len(service.intents) == 1
+
+
+def test_an_exhausted_budget_leaves_the_document_under_way(inbox: Path, service: Scripted) -> None:
+    """Nothing is marked failed for want of patience: the next run sends it."""
+    service.identify.extend([(503, {"message": "busy"})] * 3)
+    put(inbox, "a.pdf")
+    summary = run(inbox)
+    assert (summary.in_progress, summary.quarantined) == (1, 0)
+    assert run(inbox).written == 1
+
+
+def test_polling_goes_on_until_the_last_word(inbox: Path, service: Scripted) -> None:
+    """A status that is not final, and one that could not be had, are both asked for again."""
+    service.polls.extend(["PROCESSING", (500, {"message": "x"}), "PROCESSING"])
+    put(inbox, "a.pdf")
+    assert run(inbox).written == 1
+
+
+def test_a_wrong_key_stops_the_run_before_it_begins(inbox: Path, service: Scripted) -> None:
+    """One clear error, no submission, and no document marked as anything."""
+    service.key = "another"
+    put(inbox, "a.pdf")
+    with pytest.raises(AccessDeniedError):
+        run(inbox)
+    assert service.intents == []
+
+
+def test_a_key_that_expires_stops_the_run(inbox: Path, service: Scripted) -> None:
+    """401 concerns every document: the run ends, and they stay under way for the next one."""
+    service.identify.append((401, {"error": "Invalid API key"}))
+    put(inbox, "a.pdf")
+    with pytest.raises(AccessDeniedError) as stopped:
+        run(inbox)
+    assert stopped.value.summary is not None
+    assert stopped.value.summary.in_progress == 1
+    assert run(inbox).written == 1
+
+
+def test_nobody_at_the_address_stops_the_run(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said at once, with the address."""
+    monkeypatch.setenv("DOCUTRAY_BASE_URL", "http://127.0.0.1:9")
+    put(inbox, "a.pdf")
+    with pytest.raises(ServiceUnreachableError, match=r"127\.0\.0\.1:9"):
+        run(inbox)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[routing.types.invoice]\nstep = "no-such-step"', "no step no-such-step"),
+        ('[routing.types.invoce]\nstep = "extract-invoice"', "no document type invoce"),
+    ],
+)
+def test_a_wrong_route_stops_the_run(inbox: Path, service: Scripted, text: str, says: str) -> None:
+    """Steps and types are checked against the account before the first submission."""
+    (inbox.parent / "trayflow.toml").write_text(text)
+    put(inbox, "a.pdf")
+    with pytest.raises(SettingsError, match=says):
+        run(inbox)
+    assert service.intents == []
+
+
+def test_a_cancelled_run_loses_no_answer(inbox: Path, service: Scripted) -> None:
+    """A POST under way when the run is cancelled is seen to its end; the next run goes on with its id."""
+    put(inbox, "a.pdf")
+    service.hold.clear()
+
+    async def cancelled() -> None:
+        running = asyncio.create_task(ingest(str(inbox), str(inbox.parent / "tables")))
+        while not service.intents:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.sleep(0)
+        service.hold.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancelled())
+    assert len(service.accepted) == 1
+    summary = run(inbox)
+    assert (summary.written, summary.submissions.identify) == (1, 0)
+    assert len(service.accepted) == 2
+
+
+def test_a_new_destination_gets_its_rows_from_the_ledger(inbox: Path, service: Scripted) -> None:
+    """What was paid for once is written elsewhere without another submission."""
+    put(inbox, "a.pdf")
+    run(inbox)
+    summary = asyncio.run(ingest(str(inbox), str(inbox.parent / "elsewhere")))
+    assert (summary.written, summary.tables) == (1, {"invoice": 1})
+    assert len(service.accepted) == 2
+
+
+def test_whoever_listens_hears_each_ending(inbox: Path) -> None:
+    """The command line's progress bar is told of every document, with its outcome."""
+    put(inbox, "a.pdf")
+    (inbox / "b.pdf").write_bytes(b"")
+    heard: list[Any] = []
+    token = listener.set(heard.append)
+    try:
+        run(inbox)
+    finally:
+        listener.reset(token)
+    assert {(e.document.key, e.outcome.value) for e in heard if isinstance(e, Ended)} == {
+        ("a.pdf", "written"),
+        ("b.pdf", "quarantined"),
+    }
