@@ -2,7 +2,8 @@
 
 Every type brings weighted phrases (`identifyHints`) and titles (`titleHints`). A phrase counts in full where it stands
 as a label or a heading, and little within running text. A title counts when a line near the top of the first page
-says it, the more the larger it is printed. Hints that start with `@` are features of the page, 0 to 1:
+says it, the more the larger it is printed; one that starts with `!` speaks against the type, when it is printed larger
+than the rest. Phrases that start with `@` are features of the page, 0 to 1:
 
 - `@narrow`  the print is only as wide as a till slip's (in characters across)
 - `@wide`    the print spans a full page: 1 - narrow
@@ -20,9 +21,10 @@ import math
 import re
 import statistics
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from engine.documents import Candidate, DocumentType, Identification, Page, Reading, Word
 from engine.reading.layout import lines_of
@@ -30,10 +32,10 @@ from engine.reading.layout import lines_of
 OTHER_CODE, OTHER_NAME = "other", "Other"
 
 # The first pages say what a document is: each counts less than the one before.
-_PAGE_WEIGHTS = (1.0, 0.6, 0.4)
+_PAGE_WEIGHTS = (1.0, 0.5, 0.3)
 # Words in a row, without a wide gap, from which on a line is running text and not a label.
 _PROSE_WORDS = 9
-_PROSE_WEIGHT = 0.25
+_PROSE_WEIGHT = 0.15
 
 # A score of its own, in the units of the hints' weights, below which a candidate loses to `other`.
 _OTHER_SCORE = 3.6
@@ -41,10 +43,24 @@ _OTHER_PROSE = 3.0
 # Many phrases of one type are no proof times many: sums level out towards this.
 _CEILING = 12.0
 _TITLE = 3.5
-_TEMPERATURE = 1.0
+_TEMPERATURE = 0.8
 
+# What a type says of itself stands in for hints, with the weights that such phrases have among written hints.
+_NAME_WEIGHT, _LABEL_WEIGHT, _WORD_WEIGHT, _DESCRIPTION_WEIGHT = 2.0, 1.2, 0.4, 0.3
+_TELLING_WORD = 6
+
+# Headings stand in the upper third of the first page, or half way down below the window for an address.
+_TITLE_HIGH, _TITLE_LOWEST = 0.35, 0.55
+# How much of a title's weight one in print of the usual size has, and at which size it begins to have more.
+_LEAST_SIZE, _LARGER, _GROWTH = 0.5, 1.1, 1.5
+# German titles end compounds: a title of at least this many letters may be the end of a longer word.
+_COMPOUND = 8
+_BESIDE_TITLE = re.compile(r".*\d.*|no|number|numero|nummer|id|date|datum|fecha|from|vom|of|du|de|del|der|[a-z]{1,2}")
+
+_NUMBER_SIGN = re.compile(r"#|№|\bn[°º]")
+_NUMBER_WORD = re.compile(r"\b(?:nr|nro|num)\b")
 _DATE = re.compile(r"^\d{1,4}[./-](?:\d{1,2}|[a-z]{3,9})(?:[./-]\d{2,4})?\b|^\d{1,2} [a-z]{3,9}\b")
-_AMOUNT = re.compile(r"\d[.,]\d{2}\b")
+_AMOUNT = re.compile(r"\d[.,]\d{2}(?!\d)|[$€£¥]\s?\d|\d\s?[€£]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +121,13 @@ class _Look:
         words = [word for page in self.pages[:1] for word in page.words]
         narrow = _narrow(words)
         rows = sum(_is_ledger_row(line) for lines in self._lines for line in lines)
+        amounts = sum(bool(_AMOUNT.search(word.text)) for page in self.pages for word in page.words)
         prose = sum(s.words for s in self.segments if s.words >= _PROSE_WORDS)
         return {
             "@narrow": narrow,
             "@wide": 1.0 - narrow,
             "@ledger": min(1.0, rows / 5),
-            "@amounts": min(1.0, len(_AMOUNT.findall(self._text)) / 3),
+            "@amounts": min(1.0, amounts / 3),
             "@prose": prose / max(1, sum(s.words for s in self.segments)),
         }
 
@@ -145,48 +162,64 @@ class _Look:
 
 
 def _score(look: _Look, kind: DocumentType) -> float:
-    hints, titles = _hints(kind)
-    total = 0.0
-    against = 0.0
-    for phrase, weight in hints:
-        there = look.features.get(phrase, 0.0) if phrase.startswith("@") else look.presence(phrase)
-        if weight > 0:
-            total += weight * there
-        else:
-            against += weight * there
-    return _CEILING * (1 - math.exp(-total / _CEILING)) + _TITLE * _title(look, titles) + against
+    weighed = [
+        weight * (look.features.get(phrase, 0.0) if phrase.startswith("@") else look.presence(_folded(phrase)))
+        for phrase, weight in (kind.identify_hints or _described(kind)).items()
+    ]
+    for_it = sum(weight for weight in weighed if weight > 0)
+    against = sum(weight for weight in weighed if weight < 0)
+    titles = [kind.name, *(title for title in kind.title_hints if not title.startswith("!"))]
+    other_titles = [title for title in kind.title_hints if title.startswith("!")]
+    heading = _title(look, titles, _LEAST_SIZE) - _title(look, other_titles, 0.0)
+    return _CEILING * (1 - math.exp(-for_it / _CEILING)) + against + _TITLE * heading
 
 
-def _title(look: _Look, titles: Sequence[str]) -> float:
-    """How clearly the first page is headed by one of `titles`, 0 to 1."""
+def _title(look: _Look, titles: Sequence[str], least: float) -> float:
+    """How clearly the first page is headed by one of `titles`, 0 to 1; print of usual size counts `least`."""
+    folded = [_folded(title) for title in titles]
     best = 0.0
     for segment in look.segments:
-        if segment.page or segment.top > 0.5 or segment.words > 7:
+        if segment.page or segment.top > _TITLE_LOWEST or segment.words > _PROSE_WORDS:
             continue
-        for title in titles:
-            if title not in segment.text:
-                continue
-            match = re.search(rf"\b{re.escape(title)}\b", segment.text)
-            if not match:
-                continue
-            rest = len(re.sub(r"[\W\d_]", "", segment.text)) - len(re.sub(r"[\W\d_]", "", title))
-            alone = 1.0 if rest <= 2 else 0.6 if match.start() == 0 and rest <= 6 else 0.3
-            large = min(1.0, max(0.45, segment.height / look.typical_height - 0.75))
-            high = 1.0 if segment.top < 0.35 else 0.7
-            best = max(best, alone * large * high)
+        alone = max((_heads(segment.text, title) for title in folded), default=0.0)
+        large = min(1.0, max(least, _GROWTH * (segment.height / look.typical_height - _LARGER)))
+        high = 1.0 if segment.top < _TITLE_HIGH else 0.7
+        best = max(best, alone * large * high)
     return best
 
 
-@lru_cache(maxsize=256)
-def _parsed(
-    items: tuple[tuple[str, float], ...], titles: tuple[str, ...]
-) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
-    hints = tuple((phrase if phrase.startswith("@") else _folded(phrase), weight) for phrase, weight in items)
-    return hints, tuple(_folded(title) for title in titles)
+def _heads(text: str, title: str) -> float:
+    """How much of a heading's text is the title: 1 when nothing but numbers and dates stand beside it."""
+    at = text.find(title)
+    if at < 0 or text[at + len(title) : at + len(title) + 1].isalnum():
+        return 0.0
+    inside_word = at > 0 and text[at - 1].isalnum()
+    if inside_word and len(title) < _COMPOUND:
+        return 0.0
+    before = text[:at].split()[:-1] if inside_word else text[:at].split()
+    after = text[at + len(title) :].split()
+    others = sum(not _BESIDE_TITLE.fullmatch(word) for word in (*before, *after))
+    if others == 0:
+        return 1.0
+    return (0.7 if not before else 0.5) if others <= 2 else 0.2
 
 
-def _hints(kind: DocumentType) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
-    return _parsed(tuple(kind.identify_hints.items()), (*kind.title_hints, kind.name))
+def _described(kind: DocumentType) -> dict[str, float]:
+    """Phrases from the type's titles, the labels its schema names, and the longer words of its description."""
+    phrases = {word: _DESCRIPTION_WEIGHT for word in _folded(kind.description).split() if len(word) >= _TELLING_WORD}
+    for label in _labels(kind.json_schema):
+        # A label of one word, such as Date or Total, is on documents of any type.
+        phrases[label] = _LABEL_WEIGHT if " " in label else _WORD_WEIGHT
+    for title in (kind.name, *kind.title_hints):
+        phrases[_folded(title)] = -_NAME_WEIGHT if title.startswith("!") else _NAME_WEIGHT
+    return phrases
+
+
+def _labels(schema: Mapping[str, Any]) -> Iterator[str]:
+    for name, field in (schema.get("properties") or {}).items():
+        yield _folded(str(field.get("title") or name.replace("_", " ")))
+        yield from _labels(field)
+        yield from _labels(field.get("items") or {})
 
 
 def _segments(line: Sequence[Word], page: Page, number: int) -> Iterable[_Segment]:
@@ -208,12 +241,13 @@ def _segments(line: Sequence[Word], page: Page, number: int) -> Iterable[_Segmen
         start = index
 
 
+@lru_cache(maxsize=8192)
 def _folded(text: str) -> str:
-    """Lower case without accents; punctuation as spaces, save within numbers; the sign for a number as `no`."""
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("#", " no ").replace("№", " no "))
-    plain = "".join(c for c in plain.lower() if not unicodedata.combining(c))
-    plain = re.sub(r"(?<!\d)[^\w\s|]+|[^\w\s|]+(?!\d)", " ", plain)
-    return " ".join(plain.replace("|", " ").split())
+    """Lower case without accents; punctuation as spaces, save within numbers; every sign for "number" as `no`."""
+    plain = unicodedata.normalize("NFKD", _NUMBER_SIGN.sub(" no ", text.lower()).replace("ß", "ss"))
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    plain = re.sub(r"(?<!\d)[^\w\s]+|[^\w\s]+(?!\d)|\|", " ", plain)
+    return " ".join(_NUMBER_WORD.sub("no", plain).split())
 
 
 def _narrow(words: Sequence[Word]) -> float:
