@@ -21,8 +21,10 @@ IMAGE_FORMATS = {
     "image/webp": "WEBP",
 }
 
-# Pages are sometimes sent as the frames of a GIF or WebP; an animation of hundreds is no document.
+# Pages are sometimes sent as the frames of a GIF or WebP; an animation of hundreds is no document. The further images
+# in a JPEG are previews and depth maps.
 MAX_FRAMES = 5
+_PAGED = ("GIF", "WEBP")
 
 # 100 million pixels are 300 MB once decoded: an A0 sheet at 200 dpi still passes.
 MAX_PIXELS = 100_000_000
@@ -58,7 +60,7 @@ def _frames(path: Path, content_type: str) -> list[Image.Image]:
 def _distinct(image: Image.Image) -> Iterator[Image.Image]:
     """The first frames, upright, those left out that repeat the one before."""
     before = b""
-    for frame in islice(ImageSequence.Iterator(image), MAX_FRAMES):
+    for frame in islice(ImageSequence.Iterator(image), MAX_FRAMES if image.format in _PAGED else 1):
         upright = _on_white(ImageOps.exif_transpose(frame))
         content = upright.tobytes()
         if content != before:

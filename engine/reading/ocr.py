@@ -61,7 +61,8 @@ def read_page(image: Image.Image, scale: float) -> Page:
         lines = _recognise(pixels)
     height, width = pixels.shape[:2]
     lines = _level(lines, width / 2, height / 2)
-    words = [word for line in lines for word in _words(line, scale)]
+    # A line up the margin would part those it stands beside.
+    words = [word for line in lines if not (_stands(line) and _tells(line)) for word in _words(line, scale)]
     return Page(width * scale, height * scale, in_reading_order(words), source="ocr")
 
 
@@ -124,7 +125,7 @@ def _recognise(pixels: Pixels) -> list[_Line]:
 
 def _turns_needed(pixels: Pixels, lines: Sequence[_Line]) -> int:
     """Quarter turns against the clock that bring the page upright; a good first reading is judged as it is."""
-    telling = [line for line in lines if len(line.text) >= _TELLING_LENGTH]
+    telling = [line for line in lines if _tells(line)]
     if not telling:
         return 0
     standing = [line for line in telling if _stands(line)]
@@ -151,7 +152,7 @@ def _confidence_upside_down(pixels: Pixels, line: _Line) -> float:
 
 def _level(lines: Sequence[_Line], x: float, y: float) -> list[_Line]:
     """Turn the lines about (x, y) so that they run level; the image itself need not be read again."""
-    telling = [line for line in lines if len(line.text) >= _TELLING_LENGTH]
+    telling = [line for line in lines if _tells(line)]
     longest = sorted(telling, key=lambda line: -_side(line, 0))[: max(3, len(telling) // 2)]
     if len(longest) < 3:
         return list(lines)
@@ -219,6 +220,10 @@ def _pieces(text: str, spans: Sequence[tuple[float, float]], height: float) -> l
 
 def _side(line: _Line, first: int) -> float:
     return float(np.linalg.norm(line.corners[first + 1] - line.corners[first]))
+
+
+def _tells(line: _Line) -> bool:
+    return len(line.text) >= _TELLING_LENGTH
 
 
 def _stands(line: _Line) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from itertools import islice
 from pathlib import Path
@@ -81,7 +82,8 @@ def _with_filled_fields(document: pdfium.PdfDocument, index: int) -> pdfium.PdfP
     page = document[index]
     if document.formenv is None:
         return page
-    page.flatten()
+    with contextlib.suppress(pdfium.PdfiumError):  # fields that cannot be drawn leave the rest of the page
+        page.flatten()
     page.close()
     return document[index]
 

@@ -6,7 +6,7 @@ import ctypes
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pypdfium2 as pdfium
@@ -22,6 +22,9 @@ _OFF_LINE = 0.45
 
 # A text with more characters than this share that mean nothing (no mapping to Unicode) is as good as none.
 _MOST_UNMAPPED = 0.2
+
+# Degrees off a quarter turn from which on print is aslant. A scan's text layer may follow the scan's slight skew.
+_ASLANT = 10.0
 
 _HYPHEN_AT_LINE_END = "\x02"
 
@@ -39,12 +42,23 @@ class _Character:
     y1: float
 
 
+_SPACE = _Character(" ", 0, 0, 0, 0)
+
+
 def text_page(page: pdfium.PdfPage) -> Page:
-    """The page's own words; none when its fonts do not say which characters they show."""
+    """The page's own words, upright; none when its fonts do not say which characters they show.
+
+    Text that runs another way than most of the page (a note up the margin, a stamp aslant) is left out: it would
+    part the lines that it crosses.
+    """
     text = page.get_textpage()
     try:
-        width, height, turn = _upright(page, text)
-        characters = list(_characters(text, turn))
+        ways = _ways(text)
+        most = Counter(way for way in ways if way is not None).most_common(1)
+        # Text usually runs against the rotation that the viewer gives the page (/Rotate).
+        turned = -90 * (most[0][0] or 0) % 360 if most else page.get_rotation()
+        width, height, turn = _upright(page, turned)
+        characters = list(_characters(text, ways, most[0][0] if most else None, turn))
     finally:
         text.close()
     if sum(_unmapped(c.text) for c in characters) > _MOST_UNMAPPED * len(characters):
@@ -53,15 +67,30 @@ def text_page(page: pdfium.PdfPage) -> Page:
     return Page(width, height, in_reading_order(seen))
 
 
-def _characters(text: pdfium.PdfTextPage, turn: Turn) -> Iterator[_Character]:
+def _ways(text: pdfium.PdfTextPage) -> list[int | None]:
+    """The way each character runs in PDF space: quarter turns clockwise; None for spaces; -1 for aslant."""
+    ways: list[int | None] = []
+    for index in range(text.count_chars()):
+        if not _shown(pdfium_c.FPDFText_GetUnicode(text, index)).strip():
+            ways.append(None)
+            continue
+        degrees = math.degrees(pdfium_c.FPDFText_GetCharAngle(text, index))
+        quarter = round(degrees / 90)
+        ways.append(quarter % 4 if abs(degrees - 90 * quarter) <= _ASLANT else -1)
+    return ways
+
+
+def _characters(
+    text: pdfium.PdfTextPage, ways: Sequence[int | None], wanted: int | None, turn: Turn
+) -> Iterator[_Character]:
     rect = pdfium_c.FS_RECTF()
     before: _Character | None = None
-    for index in range(text.count_chars()):
+    for index, way in enumerate(ways):
         shown = _shown(pdfium_c.FPDFText_GetUnicode(text, index))
-        if shown.isspace() or not shown:
-            yield _Character(" ", 0, 0, 0, 0)
+        if not shown:
             continue
-        if not pdfium_c.FPDFText_GetLooseCharBox(text, index, ctypes.byref(rect)):
+        if way != wanted or not pdfium_c.FPDFText_GetLooseCharBox(text, index, ctypes.byref(rect)):
+            yield _SPACE
             continue
         character = _Character(shown, *turn(rect.left, rect.bottom, rect.right, rect.top))
         if before is not None and _printed_twice(before, character):
@@ -132,11 +161,10 @@ def _word(run: list[_Character]) -> Word:
     )
 
 
-def _upright(page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> tuple[float, float, Turn]:
-    """Width and height of the page with its text upright, and the way from PDF space to it."""
+def _upright(page: pdfium.PdfPage, turned: int) -> tuple[float, float, Turn]:
+    """Width and height of the page turned clockwise by so many degrees, and the way from PDF space to it."""
     left, bottom, right, top = page.get_bbox()
     across, up = right - left, top - bottom
-    turned = _turned(page, text)
 
     def turn(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
         # First from the page's lower left with y up to its upper left with y down.
@@ -150,14 +178,3 @@ def _upright(page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> tuple[float, flo
         return x0, y0, x1, y1
 
     return (up, across, turn) if turned in (90, 270) else (across, up, turn)
-
-
-def _turned(page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> int:
-    """Degrees clockwise that bring the page upright: against the way most of its text runs, which a viewer's own
-    rotation of the page (/Rotate) usually amounts to; that rotation itself when there is no text."""
-    seen = Counter(
-        round(math.degrees(pdfium_c.FPDFText_GetCharAngle(text, index)) / 90) % 4
-        for index in range(0, text.count_chars(), 5)
-        if not _shown(pdfium_c.FPDFText_GetUnicode(text, index)).isspace()
-    )
-    return -90 * seen.most_common(1)[0][0] % 360 if seen else int(page.get_rotation())
