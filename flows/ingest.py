@@ -61,8 +61,8 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
                 execution = await do.submit_execution(tray, document, spooled, step_id)
 
     answer = succeeded(await do.await_execution(tray, document, execution))
-    extraction = await asyncio.to_thread(tray.ledger.extraction, document.id)
-    if ending := failed_checks(extraction, answer, tray.schemas.get(extraction.document_type), routing):
-        return ending
+    extraction = await asyncio.to_thread(tray.ledger.extraction, execution)
+    if doubt := failed_checks(extraction, answer, tray.schemas.get(extraction.document_type), routing):
+        return doubt
     rows = await do.write(tray, document, extraction)
     return Ending(Outcome.WRITTEN, ", ".join(rows))

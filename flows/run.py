@@ -120,4 +120,4 @@ async def _stopped(tray: Tray, stopped: ExceptionGroup[RunStoppedError]) -> RunS
 
 
 async def _summary(tray: Tray) -> Summary:
-    return tray.tally.summary(await asyncio.to_thread(tray.destination.rows))
+    return tray.tally.summary(await tray.rows())

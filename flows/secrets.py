@@ -18,7 +18,7 @@ async def with_key(settings: Settings) -> Settings:
     if settings.api_key is not None or block is None:
         return settings
     try:
-        secret = await Secret.aload(block)
+        secret: Secret[str] = await Secret.aload(block)
     except ValueError:
         raise SettingsError(
             f"There is no Prefect Secret block {block}: make one, or set DOCUTRAY_API_KEY instead."

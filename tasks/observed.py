@@ -7,13 +7,14 @@ more than half of the pace, and be one more opinion on what was done.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
 
+from tasks.pace import note
 from trayflow.errors import RateLimitedError, TransientError
 from trayflow.settings import Limits
 
@@ -39,23 +40,26 @@ def observed(
     run_name: str,
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
     """Make a task that shows as `run_name` (a format string over its parameters) and retries what may pass."""
-    return task(
-        task_run_name=run_name,
-        retry_condition_fn=may_pass,
-        retry_jitter_factor=0.5,
-        persist_result=False,
-        cache_policy=NO_CACHE,
-    )
+
+    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> Task[P, Coroutine[Any, Any, R]]:
+        @wraps(function)
+        async def noted(*arguments: P.args, **named: P.kwargs) -> R:
+            note()  # the run must not end before the server has recorded this task run
+            return await function(*arguments, **named)
+
+        return task(
+            task_run_name=run_name,
+            retry_condition_fn=may_pass,
+            retry_jitter_factor=0.5,
+            persist_result=False,
+            cache_policy=NO_CACHE,
+        )(noted)
+
+    return decorate
 
 
 def with_budget(observed_task: Task[P, R], limits: Limits) -> Task[P, R]:
     """The same task with the attempts and the back-off that the user set."""
     retries = min(limits.attempts - 1, MOST_DELAYS)
     delays: list[float] = [min(limits.backoff * 2**n, LONGEST_DELAY) for n in range(retries)]
-    return observed_task.with_options(retries=retries, retry_delay_seconds=delays or None)
-
-
-def task_run_id() -> Any:
-    """The id of the task run that this code is in; `None` when the plain function was called."""
-    context = TaskRunContext.get()
-    return context.task_run.id if context else None
+    return observed_task.with_options(retries=retries, retry_delay_seconds=delays or 0)

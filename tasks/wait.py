@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from tasks.submit import pause
+from trayflow import answers
 from trayflow.errors import DocumentError, RateLimitedError, Reason, RejectedError
-from trayflow.ledger import Submission, SubmissionState
+from trayflow.ledger import Submission
 from trayflow.models import Document, Progress
 from trayflow.tray import Tray
 
@@ -31,6 +32,8 @@ async def wait_for(tray: Tray, document: Document, submission: Submission, ask: 
     polling = tray.settings.polling
     if submission.remote_id is None or submission.accepted_at is None:
         raise DocumentError(Reason.NO_ANSWER, "The submission has no id to ask for.")
+    if kept := await asyncio.to_thread(tray.ledger.answer, submission.id):
+        return answers.progress(kept, submission.remote_id)
     interval = polling.large_interval if document.size >= LARGE else polling.interval
     usual = await tray.usual_seconds(submission.kind, submission.step_id)
     waited = _since(submission.accepted_at)
@@ -53,9 +56,8 @@ async def wait_for(tray: Tray, document: Document, submission: Submission, ask: 
             message = f"No answer after {polling.give_up / 60:.0f} minutes; the submission's id is kept."
             raise DocumentError(Reason.NO_ANSWER, message)
         delay, interval = interval, min(interval * SLOWER, polling.maximum)
-    if submission.state is SubmissionState.ACCEPTED:
-        tray.learn(submission.kind, submission.step_id, _since(submission.accepted_at))
-        await asyncio.to_thread(tray.ledger.finish, submission.id, progress)
+    tray.learn(submission.kind, submission.step_id, _since(submission.accepted_at))
+    await asyncio.to_thread(tray.ledger.finish, submission.id, progress)
     return progress
 
 

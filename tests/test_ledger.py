@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import NoResultFound
 
 from trayflow.errors import Reason, SettingsError
 from trayflow.ledger import Ledger, SubmissionState
@@ -218,7 +219,8 @@ def test_a_failed_execution_yields_no_extraction(ledger: Ledger) -> None:
     found = ledger.submission(id_, Kind.EXECUTE, "step")
     assert found is not None
     assert (found.state, found.code) == (SubmissionState.FAILED, "TIMEOUT")
-    assert ledger.extraction(id_) is None
+    with pytest.raises(NoResultFound):
+        ledger.extraction(found)
 
 
 def test_extractions_come_back_as_they_were(ledger: Ledger) -> None:

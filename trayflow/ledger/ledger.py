@@ -315,11 +315,11 @@ class Ledger:
             known = connection.execute(select(s.schemas))
             return {row.code: TypeSchema(code=row.code, name=row.name, json_schema=row.json_schema) for row in known}
 
-    def extraction(self, document_id: str) -> Extraction | None:
-        """A document's extracted fields, if its execution succeeded."""
+    def extraction(self, execution: Submission) -> Extraction:
+        """The fields that an execution extracted. Raises `NoResultFound` when it did not succeed."""
         with self._database.reading() as connection:
-            row = connection.execute(rows.select_extractions().where(s.documents.c.id == document_id)).first()
-            return rows.extraction(row) if row else None
+            wanted = rows.select_extractions().where(s.submissions.c.id == execution.id)
+            return rows.extraction(connection.execute(wanted).one())
 
     def extractions(self, before: datetime) -> Iterator[Extraction]:
         """The fields of every document written by `before`, in the order they were written, a few at a time."""
