@@ -10,10 +10,11 @@ from engine.rules import Rule, Sum
 
 # How many candidates of a field are tried, and what a sum that holds is worth beside a label's 1. Sums that add
 # nothing (no tax, no change) prove less.
-_TRIED = 5
-_HOLDS, _HOLDS_TRIVIALLY, _FAILS = 0.7, 0.25, -0.5
+_TRIED = 7
+_HOLDS, _HOLDS_IMPLIED, _HOLDS_TRIVIALLY, _ABOUT = 0.7, 0.3, 0.25, -0.1
+_FAILS = {"error": -0.3, "warning": -0.15}
 _MOST_COMBINATIONS = 20_000
-_CENT = 0.0101
+_CENT = 0.0051
 
 
 def choose_amounts(candidates: Mapping[str, Sequence[Candidate]], rules: Sequence[Rule]) -> dict[str, Candidate | None]:
@@ -42,14 +43,20 @@ def _worth(pick: Mapping[str, Candidate | None], sums: Sequence[Sum]) -> float:
         terms = [_value(path, pick) for path in rule.of]
         targets = [value for path in rule.targets if (value := _value(path, pick)) is not None]
         known = [term for term in terms if term is not None]
-        if not targets or len(known) < len(terms):
+        if not targets or len(known) < len(terms) or _implied(rule, pick) > 1:
             continue
-        tolerance = _CENT if rule.tolerance is None else rule.tolerance
-        if all(abs(sum(known) - target) > tolerance for target in targets):
-            worth += _FAILS
+        off = min(abs(sum(known) - target) for target in targets)
+        if off > max(_CENT, rule.tolerance or 0):
+            worth += _FAILS[rule.severity]
         else:
-            worth += _HOLDS if all(known) else _HOLDS_TRIVIALLY
+            holds = _HOLDS_IMPLIED if _implied(rule, pick) else _HOLDS
+            worth += (holds if all(known) else _HOLDS_TRIVIALLY) + (_ABOUT if off > _CENT else 0)
     return worth
+
+
+def _implied(rule: Sum, pick: Mapping[str, Candidate | None]) -> int:
+    """How many values of a sum are there for the sum's sake only: with two of them any sum can be made to hold."""
+    return sum(1 for path in _paths(rule) if (candidate := pick.get(path)) and candidate.implied)
 
 
 def _value(path: str, pick: Mapping[str, Candidate | None]) -> float | None:

@@ -17,18 +17,27 @@ from engine.extract.values import READERS, Manner
 
 # A value without a label of its own: how much it counts against one with a label (1).
 _LONE_DATE, _LONE_IBAN = 0.35, 0.8
+# `Invoice 123 of 3 May 2020`: a date on the title's line is the document's.
+_TITLES = frozenset({"invoice_title", "order_title", "invoice_number", "order_number"})
+_TITLED = 0.3
 _TIME_BESIDE = re.compile(r"\d{1,2}:\d{2}")
+# Some tills print what is paid with a minus.
+_PAYMENTS = frozenset({"cash", "change"})
 # Below this we would rather say nothing.
 UNSURE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A value that a field may have, with how much speaks for it (about 0 to 1) and its line in the layout."""
+    """A value that a field may have, with how much speaks for it (about 0 to 1) and its line in the layout.
+
+    `implied` says that nothing but a sum speaks for it.
+    """
 
     value: Any
     score: float
     line: int
+    implied: bool = False
 
 
 def candidates_of(field: Field, context: Context) -> list[Candidate]:
@@ -50,6 +59,8 @@ def _labelled(field: Field, context: Context) -> Iterator[Candidate]:
         for place in context.places.of(label):
             manner = Manner(context.day_first, context.mark, context.by_ocr(place.line))
             for value, quality in _values(field, source, place.text, manner):
+                if source in _PAYMENTS:
+                    value = abs(value)
                 yield Candidate(value, weight * place.weight * quality, place.line)
 
 
@@ -85,6 +96,7 @@ def _unlabelled(field: Field, context: Context) -> Iterator[Candidate]:
 def _lone_dates(field: Field, context: Context) -> Iterator[Candidate]:
     """Dates without a label of their own, the upper ones first; those that another date's label claims are not."""
     claimed = set(_claimed_dates(field, context))
+    titles = {label.line for label in context.labels if label.firm and set(label.concepts) & _TITLES}
     for number, line in enumerate(context.layout.lines):
         for found in dates_in(line.text, day_first=context.day_first):
             value = found.value.isoformat()
@@ -92,7 +104,8 @@ def _lone_dates(field: Field, context: Context) -> Iterator[Candidate]:
                 continue
             height = line.y0 / max(1.0, context.layout.height_of(line))
             with_time = 0.1 if _TIME_BESIDE.search(line.text[found.end :]) else 0.0
-            yield Candidate(value, _LONE_DATE + 0.08 * (1 - height) + with_time - 0.05 * line.page, number)
+            titled = _TITLED if number in titles else 0.0
+            yield Candidate(value, _LONE_DATE + 0.08 * (1 - height) + with_time + titled - 0.05 * line.page, number)
 
 
 def _claimed_dates(field: Field, context: Context) -> Iterator[tuple[int, str]]:

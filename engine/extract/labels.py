@@ -13,6 +13,18 @@ from engine.extract.text import Token, tokens_of, without_slips
 _MOST_TOKENS = 6
 # A label that runs into other words is probably part of a sentence.
 _LOOSE = 0.5
+_SHORT = 3
+# Words that make a total one with or without tax, and those that may stand around them.
+_TOTALS = {"total", "grand_total", "net_total", "subtotal", "amount_due"}
+_WITH_TAX = frozenset("incl inc inclusive including included inkl inklusive ttc incluido incluidos inclusa compresa".split())
+_WITHOUT_TAX = frozenset("excl ex exclusive excluding excluded exkl exklusive without before ohne ht hors sin senza sem".split())
+_TAX_WORDS = frozenset(
+    "gst vat tax taxes sst mwst ust umsatzsteuer mehrwertsteuer iva tva btw of the der de rm eur usd gbp chf"
+    " amount amt % brutto netto sales payable".split()
+)
+# A title with the word for number behind it labels the number.
+_NUMBERED = {"invoice_title": "invoice_number", "order_title": "order_number"}
+_NUMBER_SIGNS = frozenset("no nr number nummer numero n num # id".split())
 _AFTER_LABEL = re.compile(r"\s*(?:$|[:.=#(|/)\]*+\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|RM|Rs)")
 _BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●-])\s*$")
 
@@ -59,15 +71,45 @@ def matches(text: str, index: Index, *, fuzzy: bool) -> Iterator[tuple[int, int,
     tokens = tokens_of(text)
     at = 0
     while at < len(tokens):
-        best = _longest(tokens, at, index)
+        best = _longest(text, tokens, at, index)
         if best is None and fuzzy and (at == 0 or ":" in text[tokens[at - 1].end : tokens[at].start]):
-            best = _closest(tokens, at, index)
+            best = _closest(text, tokens, at, index)
         if best is None:
             at += 1
             continue
         count, concepts, alike = best
+        more, concepts = _with_tax(tokens[at + count :], concepts)
+        count += more
+        if at + count < len(tokens) and tokens[at + count].key in _NUMBER_SIGNS and set(concepts) <= _NUMBERED.keys():
+            count, concepts = count + 1, tuple(_NUMBERED[concept] for concept in concepts)
         yield tokens[at].start, tokens[at + count - 1].end, concepts, alike
         at += count
+
+
+def _with_tax(tokens: list[Token], concepts: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """How many tokens behind a total's label say whether tax is in it, and what it is then: `Total (incl. 19% VAT)`."""
+    meaning: str | None = None
+    if not _TOTALS & set(concepts):
+        return 0, concepts
+    reach = 0
+    for position, token in enumerate(tokens):
+        following = tokens[position + 1].key if position + 1 < len(tokens) else ""
+        if token.key in _WITH_TAX:
+            meaning = meaning or "grand_total"
+        elif token.key in _WITHOUT_TAX:
+            meaning = meaning or "net_total"
+        elif token.key not in _TAX_WORDS and not (token.key.isdigit() and following == "%"):
+            break
+        reach = position + 1
+    return (reach, (meaning,)) if meaning else (0, concepts)
+
+
+def _whole(text: str, start: int, end: int) -> bool:
+    """Whether a label does not stand within a longer word or code; the short ones not within `A4` or `DE08` either."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before.isalnum() or before == "_" or after.isalpha() or after == "_":
+        return False
+    return not (after.isdigit() and end - start <= _SHORT)
 
 
 def _keys(tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str]]:
@@ -79,18 +121,23 @@ def _keys(tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str
         yield count, key
 
 
-def _longest(tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
-    hits = [(count, concepts, 1.0) for count, key in _keys(tokens, at, index.longest) if (concepts := index.exact(key))]
-    return hits[-1] if hits else None
+def _longest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
+    best = None
+    for count, key in _keys(tokens, at, index.longest):
+        concepts = index.exact(key)
+        if concepts and _whole(text, tokens[at].start, tokens[at + count - 1].end):
+            best = (count, concepts, 1.0)
+    return best
 
 
-def _closest(tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
-    hits = []
+def _closest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
+    best: tuple[int, tuple[str, ...], float] | None = None
     for count, key in _keys(tokens, at, index.longest):
         concepts, alike = index.alike(key)
-        if concepts:
-            hits.append((count, concepts, alike))
-    return max(hits, key=lambda hit: hit[2]) if hits else None
+        whole = _whole(text, tokens[at].start, tokens[at + count - 1].end)
+        if concepts and whole and (best is None or alike > best[2]):
+            best = (count, concepts, alike)
+    return best
 
 
 def _x_at(segment: Segment, offset: int) -> float:

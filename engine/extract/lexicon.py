@@ -21,7 +21,7 @@ from engine.extract.text import key_of
 
 # Below five letters, one wrong letter makes another word (cash, card; net, nett).
 _SHORTEST_FUZZY = 5
-_ALIKE = 0.84
+_ALIKE, _ALIKE_WHEN_LONG, _LONG = 0.84, 0.8, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Index:
             return (), 0.0
         if key not in self._known:
             near = [k for length in range(len(key) - 2, len(key) + 3) for k in self._by_length.get(length, ())]
-            best = process.extractOne(key, near, scorer=Levenshtein.normalized_similarity, score_cutoff=_ALIKE)
+            cutoff = _ALIKE_WHEN_LONG if len(key) >= _LONG else _ALIKE
+            best = process.extractOne(key, near, scorer=Levenshtein.normalized_similarity, score_cutoff=cutoff)
             self._known[key] = (self._concepts[best[0]], float(best[1])) if best else ((), 0.0)
         return self._known[key]
 

@@ -65,7 +65,8 @@ def amounts_in(text: str, mark: DecimalMark | None = None, *, by_ocr: bool = Fal
         negative = negative or bool(match["minus"] and match["minus"].strip() in ("-", "DR"))
         negative = negative or bool(match["open"] and match["close"])
         grouped = bool(re.search(r"\d[.,'’ \u00a0\u202f]\d{3}\b", match["number"])) and decimals == 0
-        sure = 1.0 if decimals == 2 or match["before"] or match["after"] else 0.8 if grouped else 0.5
+        named = bool(match["before"] or match["after"])
+        sure = 1.0 if decimals == 2 else 0.85 if named or grouped else 0.5
         if decimals == 0 and len(match["number"]) > 7:
             sure = 0.2  # a long number without cents is an id
         yield Amount(

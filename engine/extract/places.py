@@ -90,6 +90,10 @@ class Places:
                 if any(fence.start == 0 for fence in self._fences.get((number, position), ())):
                     return
                 yield Place(_strip(_within(below, label, right)), number, below.x0, below.x1, 0.8 - 0.15 * count)
+                if count == 0 and not following:
+                    # A label on two lines: its value stands beside the second.
+                    for beside in line.segments[position + 1 : position + 2]:
+                        yield Place(_strip(beside.text), number, beside.x0, beside.x1, 0.65)
                 count += 1
                 if count == 2:
                     return

@@ -39,13 +39,18 @@ _PARTS = {
     "email": "email",
     "phone": "phone",
 }
+_ROLES = {"seller": "issuer", "buyer": "recipient", "merchant": "shop"}
 # A description this short is a label; longer ones explain.
 _LABEL_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A single value to find. `party` and `part` are set for what belongs to a party, such as a seller's name."""
+    """A single value to find. What belongs to a party, such as a seller's name, has `party` and `part` set.
+
+    `party` is a key that the fields of one party share, `role` says how a party without a label is found: as the
+    `issuer` of the document, its `recipient`, or the `shop` on a till's slip.
+    """
 
     path: Path
     kind: str
@@ -54,6 +59,7 @@ class Field:
     options: Mapping[Any, tuple[str, ...]]
     party: str | None = None
     part: str | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +131,14 @@ class _SchemaReader:
         words = list(_words(path[-1], spec))
         if outer is not None and len(path) > 1:
             words += [f"{around} {word}" for around in _words(path[-2], outer) for word in words]
-        party, part = _party(path)
+        party, part = _party(path, outer)
         options = _options(spec)
         fitting = {c.name for c in concepts().values() if not c.column and _fits(c, spec, kind, options)}
-        concept = None if party else _known(words, fitting) or _known(list(_explanation(spec)), fitting)
         if party:
-            return Field(path, "party", kind, {party: 1.0}, options, party, part)
+            role = (outer or {}).get("x-role") or spec.get("x-role") or _ROLES.get(party)
+            own = self._party_labels(path, outer)
+            return Field(path, "party", kind, {party: 1.0, **own}, options, ".".join((*path[:-1], party)), part, role)
+        concept = _known(words, fitting) or _known(list(_explanation(spec)), fitting)
         name = "own:" + ".".join(path)
         labels = [key_of(label) for label in spec.get("x-labels", [])]
         if concept is None:
@@ -144,6 +152,14 @@ class _SchemaReader:
         if options and concept.values:
             options = {o: (*texts, *concept.values.get(str(o), ())) for o, texts in options.items()}
         return Field(path, "choice" if options else concept.kind, kind, sources, options)
+
+    def _party_labels(self, path: Path, outer: Mapping[str, Any] | None) -> dict[str, float]:
+        labels = frozenset(filter(None, (key_of(label) for label in (outer or {}).get("x-labels", []))))
+        if not labels:
+            return {}
+        name = "own:" + ".".join(path[:-1])
+        self.own_labels.append(Concept(name, "party", labels))
+        return {name: 1.0}
 
     def _columns(self, path: Path, items: Mapping[str, Any]) -> Iterator[Column]:
         for name, spec in (items.get("properties") or {}).items():
@@ -207,9 +223,13 @@ def _explanation(spec: Mapping[str, Any]) -> Iterator[str]:
         yield description
 
 
-def _party(path: Path) -> tuple[str | None, str | None]:
-    """Whose what a property is: (`seller`, `name`) for `seller.name`, `seller_name` and `supplier.company_name`."""
+def _party(path: Path, outer: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    """Whose what a property is: (`seller`, `name`) for `seller.name`, `seller_name` and `supplier.company_name`.
+
+    Any object with an `x-role` is a party, whatever it is called.
+    """
     key = key_of("".join(path))
+    own = path[-2] if outer is not None and outer.get("x-role") and len(path) > 1 else None
     for ending, part in _PARTS.items():
         before = key.removesuffix(ending).removesuffix("company")
         if not key.endswith(ending) or not before:
@@ -217,6 +237,8 @@ def _party(path: Path) -> tuple[str | None, str | None]:
         for concept in concepts().values():
             if concept.kind == "party" and (before == concept.name.replace("_", "") or before in concept.keys):
                 return concept.name, part
+        if own is not None:
+            return own, part
     return None, None
 
 

@@ -41,7 +41,12 @@ def money(text: str, manner: Manner) -> Iterator[Found]:
     for index, amount in enumerate(found):
         last = 1.0 if index == len(found) - 1 else 0.75
         alone = amount.sure == 1.0 or len(re.sub(r"[\d.,' ]", "", text)) <= 3
-        yield amount.value, last * amount.sure * (1.0 if alone else 0.6)
+        quality = last * amount.sure * (1.0 if alone else 0.6)
+        if manner.by_ocr and manner.mark and amount.decimals == 0 and amount.value >= 100:
+            # Where amounts have cents, OCR may have lost the point.
+            yield amount.value / 100, 0.6 * last
+            quality *= 0.7
+        yield amount.value, quality
 
 
 def number(text: str, manner: Manner) -> Iterator[Found]:
