@@ -1,0 +1,35 @@
+"""What can be set about an engine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """One engine. `data_dir` is its own: it holds the queue, the documents under way and kept readings.
+
+    `processing` is the import path of an `engine.work.Process`; `most_bytes` the size of the largest document, the
+    vendor's 100 MB; `job_seconds` the longest processing, the vendor's 60 minutes; `download_seconds` the longest
+    download of a document submitted by URL, the vendor's 30 s. Raises `ValueError` for values that make no sense.
+    """
+
+    key: str = field(repr=False)
+    data_dir: Path
+    types_dir: Path | None = None
+    workers: int = field(default_factory=lambda: min(2, os.cpu_count() or 1))
+    rate_limit_per_minute: int | None = None
+    most_bytes: int = 100 * 2**20
+    job_seconds: float = 3600.0
+    download_seconds: float = 30.0
+    processing: str = "engine.processing:process"
+
+    def __post_init__(self) -> None:
+        if not self.key.strip():
+            raise ValueError("the engine needs a key")
+        for name in ("workers", "rate_limit_per_minute", "most_bytes", "job_seconds", "download_seconds"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be greater than 0")
