@@ -19,7 +19,12 @@ from trayflow.errors import AccessDeniedError, ServiceUnreachableError, Settings
 from trayflow.ledger import Ledger
 from trayflow.progress import Ended, Summary, listener
 
-pytestmark = pytest.mark.xdist_group("prefect")
+pytestmark = [
+    pytest.mark.xdist_group("prefect"),
+    # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
