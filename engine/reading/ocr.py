@@ -36,6 +36,9 @@ _UPRIGHT_CONFIDENCE = 0.80
 _TELLING_LENGTH = 4
 # Smaller angles (degrees) do not mix lines of a page; greater ones are not scanning skew but slanted print.
 _LEVEL, _MOST_SKEW = 0.3, 15.0
+# The error of a box's edge in pixels; how near the middles of boxes on one line lie, in heights of a line; and by how
+# many boxes more an angle must bring side by side to be believed over the boxes' own slope.
+_BOX_ERROR, _SIDE_BY_SIDE, _BETTER = 5.0, 0.15, 0.8
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -152,11 +155,7 @@ def _confidence_upside_down(pixels: Pixels, line: _Line) -> float:
 
 def _level(lines: Sequence[_Line], x: float, y: float) -> list[_Line]:
     """Turn the lines about (x, y) so that they run level; the image itself need not be read again."""
-    telling = [line for line in lines if _tells(line)]
-    longest = sorted(telling, key=lambda line: -_side(line, 0))[: max(3, len(telling) // 2)]
-    if len(longest) < 3:
-        return list(lines)
-    angle = statistics.median(_angle(line) for line in longest)
+    angle = _skew(lines)
     if not _LEVEL <= abs(math.degrees(angle)) <= _MOST_SKEW:
         return list(lines)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -169,6 +168,26 @@ def _level(lines: Sequence[_Line], x: float, y: float) -> list[_Line]:
         _Line(turned(line.corners), line.text, line.confidence, tuple(turned(quad) for quad in line.characters))
         for line in lines
     ]
+
+
+def _skew(lines: Sequence[_Line]) -> float:
+    """The angle in radians that the lines run at: their own slope, and the one at which most stand side by side."""
+    telling = [line for line in lines if _tells(line) and not _stands(line)]
+    longest = sorted(telling, key=lambda line: -_side(line, 0))[: max(3, len(telling) // 2)]
+    if len(longest) < 3:
+        return 0.0
+    own = statistics.median(_angle(line) for line in longest)
+    # A box is off by a few pixels, which tilts that of a short line by degrees.
+    doubt = _BOX_ERROR / statistics.median(_side(line, 0) for line in longest)
+    middles = np.array([line.corners.mean(axis=0) for line in telling])
+    near = statistics.median(_side(line, 1) for line in telling) * _SIDE_BY_SIDE
+
+    def aligned(angle: float) -> float:
+        heights = np.sort(middles[:, 1] * math.cos(angle) - middles[:, 0] * math.sin(angle))
+        return float(np.exp(-((np.diff(heights) / near) ** 2)).sum())
+
+    best = max(np.linspace(own - doubt, own + doubt, 81), key=aligned)
+    return float(best) if aligned(best) >= aligned(own) + _BETTER else own
 
 
 def _words(line: _Line, scale: float) -> list[Word]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from itertools import islice
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -20,17 +19,18 @@ from engine.reading.tables import add_tables
 MAX_PAGES = 300
 MAX_OCR_PAGES = 20
 
-# A page with fewer characters carries its content as an image or as drawn outlines, if it is not blank.
+# A page with fewer characters may carry its content as a picture (by the part of the page it covers) or as letters
+# drawn in outlines (by the number of strokes, some fifteen a letter).
 _FEW_CHARACTERS = 24
+_PICTURE_COVERS, _OUTLINE_STROKES = 0.05, 300
 # A scan may have a stamp or a footer printed over it as text: the page is a scan all the same.
-_STAMP_CHARACTERS = 250
-_SCAN_COVERS = 0.6
+_STAMP_CHARACTERS, _SCAN_COVERS = 250, 0.6
 
 # It logs what a user can do nothing about, such as form techniques that its build leaves out.
 logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
 
-# A table of two rows and three columns has more lines than this.
-_FEW_LINES = 6
+# The lines of a table of two rows and three columns, from point to point.
+_TABLE_STROKES = 14
 
 _RENDERED_SIDE = 2000  # pixels; 170 dpi for A4, beyond which recognition gained nothing
 
@@ -71,7 +71,7 @@ def _pages(document: pdfium.PdfDocument) -> tuple[list[Page], list[int]]:
             recognised += 1
             read = _recognised(page)
         pages.append(read)
-        if _has_lines(page):
+        if _has_strokes(page, _TABLE_STROKES):
             ruled.append(index)
         page.close()
     return pages, ruled
@@ -92,19 +92,22 @@ def _needs_ocr(page: pdfium.PdfPage, read: Page) -> bool:
     characters = sum(len(word.text) for word in read.words)
     if characters >= _STAMP_CHARACTERS:
         return False
+    if characters == 0:
+        return bool(pdfium_c.FPDFPage_CountObjects(page) > 0)
     covered = _image_share(page)
     if characters < _FEW_CHARACTERS:
-        return covered > 0 or _has_objects(page)
+        return covered >= _PICTURE_COVERS or _has_strokes(page, _OUTLINE_STROKES)
     return covered >= _SCAN_COVERS
 
 
-def _has_lines(page: pdfium.PdfPage) -> bool:
-    drawn = page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=3)
-    return next(islice(drawn, _FEW_LINES, None), None) is not None
-
-
-def _has_objects(page: pdfium.PdfPage) -> bool:
-    return bool(pdfium_c.FPDFPage_CountObjects(page) > 0)
+def _has_strokes(page: pdfium.PdfPage, many: int) -> bool:
+    """Whether shapes of at least so many strokes in all are drawn on the page."""
+    strokes = 0
+    for shape in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=3):
+        strokes += max(0, pdfium_c.FPDFPath_CountSegments(shape))
+        if strokes >= many:
+            return True
+    return False
 
 
 def _image_share(page: pdfium.PdfPage) -> float:
