@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.documents import Reading
 from engine.extract.dates import is_day_first
 from engine.extract.labels import Label, find_labels
-from engine.extract.layout import Layout, lay_out
+from engine.extract.layout import Layout, Segment, lay_out
 from engine.extract.lexicon import Index
 from engine.extract.money import DecimalMark, decimal_mark
 from engine.extract.places import Places
@@ -22,17 +23,27 @@ class Context:
     places: Places
     day_first: bool
     mark: DecimalMark | None
+    _by_line: Mapping[int, Sequence[Label]]
 
     def by_ocr(self, line: int) -> bool:
         """Whether a line was read by OCR, and may have its slips."""
         return self.layout.pages[self.layout.lines[line].page].source == "ocr"
 
     def labels_on(self, line: int) -> list[Label]:
-        return [label for label in self.labels if label.line == line]
+        return list(self._by_line.get(line, ()))
+
+
+    def labels_of(self, line: int, segment: Segment) -> list[Label]:
+        segments = self.layout.lines[line].segments
+        return [label for label in self.labels_on(line) if segments[label.segment] is segment]
 
 
 def context_of(reading: Reading, index: Index) -> Context:
     """Lay a document out and find the labels of `index` in it."""
     layout = lay_out(reading)
     labels = tuple(find_labels(layout, index))
-    return Context(layout, labels, Places(layout, labels), is_day_first(layout), decimal_mark(layout.text))
+    by_line: dict[int, list[Label]] = {}
+    for label in labels:
+        by_line.setdefault(label.line, []).append(label)
+    day_first, mark = is_day_first(layout), decimal_mark(layout.text)
+    return Context(layout, labels, Places(layout, labels), day_first, mark, by_line)

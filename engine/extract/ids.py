@@ -21,6 +21,7 @@ _EU = re.compile(
     r"(?<![A-Z0-9])(?:AT\s?U|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|GB|XI|CHE|NO)"
     r"[\s.-]?(?:[A-Z0-9][\s.-]?){7,12}(?![A-Z0-9])"
 )
+_FEWEST_VAT_DIGITS = 6
 _TAX_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{0,4}[ .-]?)(?:\d[A-Z0-9]*[ ./-]?){1,6}[A-Z0-9]*")
 
 
@@ -51,7 +52,8 @@ def vat_ids_in(text: str) -> Iterator[tuple[str, bool]]:
     """VAT ids with a country's letters, without spaces, with whether their check digits are right."""
     for match in _EU.finditer(text.upper()):
         compact = re.sub(r"[\s.-]", "", match.group())
-        yield compact, vat_holds(compact)
+        if sum(char.isdigit() for char in compact) >= _FEWEST_VAT_DIGITS:
+            yield compact, vat_holds(compact)
 
 
 def vat_holds(number: str) -> bool:

@@ -25,8 +25,12 @@ _TAX_WORDS = frozenset(
 # A title with the word for number behind it labels the number.
 _NUMBERED = {"invoice_title": "invoice_number", "order_title": "order_number"}
 _NUMBER_SIGNS = frozenset("no nr number nummer numero n num # id".split())
+# The rest of a longer word, a hyphen included: `Kunde` is no label in `Art-Nr-Kunde`.
+_WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
+# Between the words of one label.
+_INSIDE = re.compile(r"[\s.'’()/#-]*")
 _AFTER_LABEL = re.compile(r"\s*(?:$|[:.=#(|/)\]*+\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|RM|Rs)")
-_BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●-])\s*$")
+_BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●–—-])\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,18 @@ def _with_tax(tokens: list[Token], concepts: tuple[str, ...]) -> tuple[int, tupl
 
 def _whole(text: str, start: int, end: int) -> bool:
     """Whether a label does not stand within a longer word or code; the short ones not within `A4` or `DE08` either."""
-    before, after = text[start - 1 : start], text[end : end + 1]
-    if before.isalnum() or before == "_" or after.isalpha() or after == "_":
+    if _WITHIN_BEFORE.search(text[:start]) or _WITHIN_AFTER.match(text[end:]):
         return False
-    return not (after.isdigit() and end - start <= _SHORT)
+    return not (text[end : end + 1].isdigit() and end - start <= _SHORT)
 
 
-def _keys(tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str]]:
+def _keys(text: str, tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str]]:
     key = ""
     for count in range(1, min(_MOST_TOKENS, len(tokens) - at) + 1):
-        key += tokens[at + count - 1].key
+        token = tokens[at + count - 1]
+        if count > 1 and not _INSIDE.fullmatch(text, tokens[at + count - 2].end, token.start):
+            return
+        key += token.key
         if len(key) > longest:
             return
         yield count, key
@@ -123,7 +129,7 @@ def _keys(tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str
 
 def _longest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
     best = None
-    for count, key in _keys(tokens, at, index.longest):
+    for count, key in _keys(text, tokens, at, index.longest):
         concepts = index.exact(key)
         if concepts and _whole(text, tokens[at].start, tokens[at + count - 1].end):
             best = (count, concepts, 1.0)
@@ -132,7 +138,7 @@ def _longest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int
 
 def _closest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int, tuple[str, ...], float] | None:
     best: tuple[int, tuple[str, ...], float] | None = None
-    for count, key in _keys(tokens, at, index.longest):
+    for count, key in _keys(text, tokens, at, index.longest):
         concepts, alike = index.alike(key)
         whole = _whole(text, tokens[at].start, tokens[at + count - 1].end)
         if concepts and whole and (best is None or alike > best[2]):

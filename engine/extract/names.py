@@ -20,12 +20,16 @@ _WORDS_TOO = frozenset({"co", "se", "as", "sa", "ag", "company", "ab", "ug"})
 
 _STREET = re.compile(
     r"\b(?:street|st|road|rd|avenue|ave|av|lane|ln|drive|dr|boulevard|blvd|way|court|square|suite|ste|floor|flr|unit|block|blk|lot|building|bldg"
-    r"|p\.?\s?o\.?\s?box|highway|hwy|plaza|park|jalan|jln|lorong|taman|tmn|kampung|bandar|seksyen|kawasan|rue|chemin|allée|place|impasse|quai|route|zac|bp"
+    r"|p\.?\s?o\.?\s?box|highway|hwy|plaza|park|jalan|jln|jl|lorong|taman|tmn|kampung|bandar|seksyen|kawasan|rue|chemin|allée|place|impasse|quai|route|zac|bp"
     r"|calle|c/|avda|avenida|plaza|paseo|carrer|via|viale|corso|piazza|vicolo|rua|travessa|largo|praça|estrada|straat|laan|plein|weg|gracht"
     r"|gasse|platz|allee|ring|damm|postfach|ufer)\b\.?|(?:straße|strasse|str\.|gasse|platz|weg|allee|straat|laan|plein|gracht|singel|kade)\b",
     re.IGNORECASE,
 )
-_POSTCODE = re.compile(r"(?<![\w./-])(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{3,4})?(?: ?[A-Z]{2})?(?![\w/])|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
+_POSTCODE = re.compile(
+    r"(?<![\w./&-])(?<!lot )(?<!no )(?<!no\. )(?<!box )(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{3,4})?(?: ?[A-Z]{2})?(?=$|[\s,.)]|[A-ZÄÖÜ][a-zäöü])"
+    r"|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",
+    re.IGNORECASE,
+)
 _HOUSE_NUMBER = re.compile(r"(?:^|\s)(?:no\.?:?\s?)?\d{1,5}\s?[a-zA-Z]?(?:[-/]\d+)?(?=$|[\s,])", re.IGNORECASE)
 _CONTACT = re.compile(
     r"@|www\.|https?:|\.(?:com|de|fr|org|net|co\.uk|nl|it|es|pt|eu)\b"
@@ -52,6 +56,11 @@ _HEADING = frozenset(
 _COUNTRY = frozenset(
     "germany deutschland france frankreich spain espana españa italy italia italien netherlands nederland portugal austria osterreich schweiz"
     " switzerland suisse uk unitedkingdom usa unitedstates malaysia belgium belgie belgique luxembourg polska poland de fr es it nl pt us gb".split()
+)
+
+
+_SALUTATIONS = frozenset(
+    "herr herrn frau firma fa mr mrs ms miss dr sr sra senor senora monsieur madame mme m signor signora spettle spettabile heer mevrouw an to".split()
 )
 
 
@@ -111,6 +120,8 @@ def has_postcode(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether a text may be the name of a company or a person."""
+    if re.fullmatch(r"\(.*\)", text) or re.match(r"[A-Z]{0,2}\d[\w-]*,", text):
+        return False
     letters = sum(char.isalpha() for char in text)
     digits = sum(char.isdigit() for char in text)
     if letters < 3 or digits > 0.4 * letters or len(text) > 80 or len(text.split()) > 10:
@@ -125,6 +136,11 @@ def clean_name(text: str) -> str:
     text = _REGISTRATION.sub("", tidy(text))
     text = re.sub(r"^(?:messrs|m/s|attn|att|z\.\s?hd\.?|spett\.?(?:le)?|exmo\.?\(?s?\)?)\b[.:]?\s*", "", text, flags=re.IGNORECASE)
     return tidy(re.sub(r"\s*[(\[]$", "", text)).strip("\"'“”„`").rstrip(",")
+
+
+def is_salutation(text: str) -> bool:
+    """Whether a line is the form of address above a name, and no name."""
+    return key_of(text) in _SALUTATIONS
 
 
 def address_of(lines: list[str]) -> str | None:

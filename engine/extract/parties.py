@@ -23,9 +23,11 @@ from engine.extract.text import key_of, tidy
 from engine.extract.values import Manner, vat_id
 
 _UNSURE, _SURE = 0.4, 0.8
+_WHOSE = {"buyer_vat_id": "buyer", "seller_vat_id": "seller"}
 # A VAT id without a label, whose check digits are right.
 _LONE = 0.45
-_BLOCK_LINES = 9
+_BLOCK_LINES, _NAME_LINES = 9, 4
+_NAME_WORDS = frozenset("name nom nombre nome naam firma company societe empresa companyname".split())
 _SENDER_LINE = re.compile(r"\s+[-–—·•●|*]+\s+|\s*[·•●|]\s*|,\s+")
 _SITE = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.[a-z]{2,6}\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -58,18 +60,22 @@ def find_parties(fields: Sequence[Field], context: Context) -> dict[Path, str | 
     for key, group in groups.items():
         party = found[key]
         for field in group:
-            values[field.path] = _part(field, party, tax_numbers.of(key, field.role))
+            values[field.path] = _part(field, party, tax_numbers.of(key, field), context)
     return values
 
 
-def _part(field: Field, party: Party | None, tax_number: str | None) -> str | None:
+def _part(field: Field, party: Party | None, tax_number: str | None, context: Context) -> str | None:
     if field.part == "vat_id":
         return tax_number
     if party is None:
         return None
     if field.part == "name":
         return party.name
-    return party.address if field.part == "address" else party.contact(field.part)
+    return address(party, context) if field.part == "address" else party.contact(field.part)
+
+
+# Labels that stand within the block of a party.
+_WITHIN_BLOCK = {"vat_id", "buyer_vat_id", "seller_vat_id", "address", "other_number", "customer_number", "number", "reference"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +90,6 @@ class Party:
     def texts(self) -> list[str]:
         return [segment.text for _, segment in self.lines]
 
-    @property
-    def address(self) -> str | None:
-        """The lines of the block behind the name that make up its postal address."""
-        found: list[str] = []
-        for text in self.texts[1:]:
-            if names.is_contact(text) or ":" in text or key_of(text) == key_of(self.name):
-                if found:
-                    break
-                continue
-            if names.is_address(text) or found:
-                found.append(text)
-        while found and not names.is_address(found[-1]) and len(found) > 1 and any(map(names.has_postcode, found[:-1])):
-            found.pop()
-        return names.address_of(found) if any(map(names.is_address, found)) else None
-
-
     def contact(self, part: str | None) -> str | None:
         """The party's e-mail address or telephone number."""
         for text in self.texts:
@@ -113,45 +103,65 @@ class TaxNumbers:
     """The VAT ids and tax numbers on a document, each with the party it belongs to."""
 
     def __init__(self, context: Context, parties: Mapping[str, Party]) -> None:
-        self._found: list[tuple[float, str, str | None, bool]] = []
+        self._found: list[tuple[float, str, str | None, str | None]] = []
         owners = {(n, id(segment)): key for key, party in parties.items() for n, segment in party.lines}
         manner = Manner(context.day_first, context.mark, by_ocr=False)
         for label in context.labels:
-            of_buyer = "buyer_vat_id" in label.concepts
-            if not of_buyer and "vat_id" not in label.concepts:
+            whose = next((_WHOSE[concept] for concept in label.concepts if concept in _WHOSE), None)
+            if whose is None and "vat_id" not in label.concepts:
                 continue
             segment = context.layout.lines[label.line].segments[label.segment]
             for place in context.places.of(label):
                 values = list(vat_id(place.text, manner))
                 for value, quality in values:
                     owner = owners.get((label.line, id(segment)))
-                    self._found.append((quality * label.score * place.weight, value, owner, of_buyer))
+                    self._found.append((quality * label.score * place.weight, value, owner, whose))
                 if values:
                     break
         for number, line in enumerate(context.layout.lines):
             for segment in line.segments:
                 for value, holds in vat_ids_in(segment.text):
                     if holds:
-                        self._found.append((_LONE, value, owners.get((number, id(segment))), False))
+                        self._found.append((_LONE, value, owners.get((number, id(segment))), None))
 
-    def of(self, key: str, role: str | None) -> str | None:
-        """The tax number of a party; those outside of all parties' blocks are the issuer's."""
+    def of(self, key: str, field: Field) -> str | None:
+        """The tax number of a field's party; those outside of all parties' blocks are the issuer's."""
         best: tuple[float, str] | None = None
-        for score, value, owner, of_buyer in self._found:
-            if owner == key:
-                score += 0.5
-            elif of_buyer and role == "recipient":
-                score += 0.4
-            elif owner is not None or of_buyer or role not in ("issuer", "shop"):
+        others = {value for _, value, owner, whose in self._found if owner not in (None, key) or self._other(whose, field)}
+        for score, value, owner, whose in self._found:
+            if self._other(whose, field) or (owner not in (None, key) and whose is None):
                 continue
-            if value not in self._taken(key, role) and (best is None or score > best[0]):
+            if owner == key or whose is not None:
+                score += 0.5
+            elif field.role not in ("issuer", "shop") or value in others:
+                continue
+            if best is None or score > best[0]:
                 best = (score, value)
         return best[1] if best and best[0] >= _UNSURE else None
 
-    def _taken(self, key: str, role: str | None) -> set[str]:
-        """Numbers that stand in another party's block or behind the buyer's own label."""
-        others = {value for _, value, owner, _ in self._found if owner not in (None, key)}
-        return others if role == "recipient" else others | {value for _, value, _, of_buyer in self._found if of_buyer}
+    def _other(self, whose: str | None, field: Field) -> bool:
+        """Whether a label says that the number is another party's."""
+        return whose is not None and whose not in field.sources
+
+
+def address(party: Party, context: Context) -> str | None:
+    """The lines of the block behind the name that make up its postal address."""
+    found: list[str] = []
+    for number, segment in party.lines[1:]:
+        text = segment.text
+        labelled = any(label.firm and label.start <= 1 for label in context.labels_of(number, segment))
+        numbered = text.lower().startswith("no")
+        foreign = names.is_contact(text) or (labelled and not numbered) or (":" in text and not numbered)
+        if foreign or re.fullmatch(r"\(.*\)", text) or key_of(text) == key_of(party.name):
+            if found:
+                break
+            continue
+        complete = any(map(names.has_postcode, found)) and not found[-1].endswith(",")
+        if names.is_address(text) or (found and not complete):
+            found.append(text)
+        elif found:
+            break
+    return names.address_of(found) if any(map(names.is_address, found)) else None
 
 
 def labelled_party(sources: Mapping[str, float], context: Context) -> Party | None:
@@ -180,10 +190,13 @@ def recipient(context: Context, other: Party | None) -> Party | None:
         line = context.layout.lines[block[0][0]]
         height = block[0][1].y0 / max(1.0, context.layout.height_of(line))
         texts = [segment.text for _, segment in block]
-        start = next((i for i, text in enumerate(texts) if names.is_name(text) and not _sender_parts(text)), None)
+        start = next((i for i, one in enumerate(block) if _is_addressee(*one, context)), None)
         if line.page or not 0.05 < height < 0.45 or start is None or len(block) - start < 3:
             continue
         name = names.clean_name(texts[start])
+        if names.is_salutation(name):
+            start += 1
+            name = f"{name} {names.clean_name(texts[start])}"
         rest = texts[start + 1 :]
         if not any(map(names.has_postcode, rest)) or any(map(names.is_contact, rest[:2])):
             continue
@@ -193,6 +206,11 @@ def recipient(context: Context, other: Party | None) -> Party | None:
         if best is None or score > best.score:
             best = Party(name, score, tuple(block[start:]))
     return best
+
+
+def _is_addressee(number: int, segment: Segment, context: Context) -> bool:
+    labelled = any(label.firm and label.start == 0 for label in context.labels_of(number, segment))
+    return not labelled and names.is_name(segment.text) and not _sender_parts(segment.text)
 
 
 def shop(context: Context) -> Party | None:
@@ -240,10 +258,44 @@ def _at_label(label: Label, sources: Mapping[str, float], context: Context) -> I
         return
     for place in context.places.of(label):
         name = names.clean_name(_without_inner_label(place.text))
-        if not names.is_name(name) and not (place.weight == 1.0 and len(name) > 2 and not names.is_contact(name)):
-            continue
-        yield Party(name, weight * vague * label.score * (0.5 + 0.5 * place.weight), _below(label, place.line, place.x0, context))
-        return
+        if place.line == label.line and (names.is_name(name) or (place.weight == 1.0 and _short_name(name))):
+            block = _below(label, place.line, place.x0, context)
+            yield Party(name, weight * vague * label.score * (0.5 + 0.5 * place.weight), block)
+            return
+    block = _below(label, label.line, label.x0, context)[1:]
+    for index, (number, below) in enumerate(block[:_NAME_LINES]):
+        name = _name_on(number, below, context)
+        if name and index + 1 < len(block):
+            name = _with_next_line(name, *block[index + 1], context)
+        if name:
+            yield Party(name, weight * vague * label.score * 0.9, tuple(block[index:]))
+            return
+
+
+def _with_next_line(name: str, number: int, below: Segment, context: Context) -> str:
+    """The whole name where the line below goes on with it: behind a form of address, or up to a legal form."""
+    more = _name_on(number, below, context)
+    goes_on = names.is_salutation(name) or (
+        not names.has_legal_form(name) and more is not None and names.ends_with_legal_form(more)
+    )
+    return f"{name} {more}" if more and goes_on else name
+
+
+def _short_name(text: str) -> bool:
+    return len(text) > 2 and not names.is_contact(text) and any(char.isalpha() for char in text)
+
+
+def _name_on(number: int, segment: Segment, context: Context) -> str | None:
+    """The name on a line below a party's label: the line itself, or what stands behind the word `Name` on it."""
+    labels = [label for label in context.labels_of(number, segment) if label.firm and label.start == 0]
+    if labels:
+        if key_of(segment.text[: labels[0].end]) not in _NAME_WORDS:
+            return None
+        texts = [place.text for place in context.places.of(labels[0]) if place.line == number]
+    else:
+        texts = [] if ":" in segment.text else [segment.text]
+    cleaned = [names.clean_name(text) for text in texts]
+    return next((name for name in cleaned if names.is_name(name)), None)
 
 
 def _without_inner_label(text: str) -> str:
@@ -277,7 +329,8 @@ def _starts_with_label(number: int, segment: Segment, context: Context) -> bool:
     segments = context.layout.lines[number].segments
     for label in context.labels_on(number):
         if label.start == 0 and label.firm and segments[label.segment] is segment:
-            return not set(label.concepts) & {"vat_id", "buyer_vat_id", "address", "other_number", "customer_number"}
+            named = key_of(segment.text[: label.end]) in _NAME_WORDS
+            return not named and not set(label.concepts) & _WITHIN_BLOCK
     return False
 
 
@@ -324,13 +377,25 @@ def _with_legal_form(context: Context) -> Iterator[Party]:
             name = names.clean_name(re.split(r"\s[-–|●•·]\s|,\s|:\s", segment.text)[0])
             if names.is_name(name) and names.ends_with_legal_form(name) and len(name.split()) <= 8:
                 yield Party(name, 0.35, tuple(block[index:]))
+    yield from _imprints(context)
     for label in context.labels:
         if "account_holder" in label.concepts and label.firm:
             for place in context.places.of(label):
                 name = names.clean_name(place.text)
                 if names.is_name(name):
-                    yield Party(name, 0.4, ())
+                    yield Party(name, 0.5, ())
                     break
+
+
+def _imprints(context: Context) -> Iterator[Party]:
+    """Names at the foot of the page, over the company's seat, registers and tax numbers."""
+    for block in _blocks(context):
+        line = context.layout.lines[block[0][0]]
+        name = names.clean_name(block[0][1].text)
+        texts = [segment.text for _, segment in block[1:]]
+        low = block[0][1].y0 > 0.75 * context.layout.height_of(line)
+        if low and names.is_name(name) and ":" not in name and any(names.has_postcode(text) for text in texts):
+            yield Party(name, 0.5, tuple(block))
 
 
 def _weighed(party: Party, context: Context) -> Party:
@@ -352,9 +417,7 @@ def _weighed(party: Party, context: Context) -> Party:
 def _labels_in(party: Party, context: Context) -> Iterator[Label]:
     """Labels at the start of the name's own segment: then it is probably a label's value or a heading."""
     for number, segment in party.lines[:1]:
-        for label in context.labels_on(number):
-            if context.layout.lines[number].segments[label.segment] is segment and label.firm:
-                yield label
+        yield from (label for label in context.labels_of(number, segment) if label.firm)
 
 
 def _sites(context: Context) -> set[str]:
