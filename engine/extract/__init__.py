@@ -11,6 +11,7 @@ from engine.extract.context import context_of
 from engine.extract.currency import currency_of
 from engine.extract.fields import UNSURE, candidates_of
 from engine.extract.parties import find_parties
+from engine.extract.rows import find_rows
 from engine.extract.schema import Path, plan_of, type_of
 from engine.rules import parse_rules
 
@@ -27,6 +28,10 @@ def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
     context = context_of(reading, plan.labels)
     data = _empty(document_type.json_schema)
 
+    for rows in plan.rows:
+        table = find_rows(rows, plan, context, rules)
+        _put(data, rows.path, list(table.rows))
+        context = context.without(table.lines)
     for path, value in find_parties(plan.fields, context).items():
         _put(data, path, value)
     amounts = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.documents import Reading
@@ -38,12 +38,20 @@ class Context:
         return [label for label in self.labels_on(line) if segments[label.segment] is segment]
 
 
+    def without(self, lines: Collection[int]) -> Context:
+        """The same document without the labels on some of its lines, because they belong to a table."""
+        return _with_labels(self.layout, [label for label in self.labels if label.line not in lines])
+
+
 def context_of(reading: Reading, index: Index) -> Context:
     """Lay a document out and find the labels of `index` in it."""
     layout = lay_out(reading)
-    labels = tuple(find_labels(layout, index))
+    return _with_labels(layout, find_labels(layout, index))
+
+
+def _with_labels(layout: Layout, labels: Sequence[Label]) -> Context:
     by_line: dict[int, list[Label]] = {}
     for label in labels:
         by_line.setdefault(label.line, []).append(label)
     day_first, mark = is_day_first(layout), decimal_mark(layout.text)
-    return Context(layout, labels, Places(layout, labels), day_first, mark, by_line)
+    return Context(layout, tuple(labels), Places(layout, labels), day_first, mark, by_line)

@@ -65,7 +65,7 @@ def find_labels(layout: Layout, index: Index) -> list[Label]:
             for start, end, concepts, alike in matches(text, index, fuzzy=by_ocr):
                 before, after = _BEFORE_LABEL.search(text[:start]), _AFTER_LABEL.match(text[end:])
                 score = alike * (1.0 if before and after else _LOOSE)
-                x0, x1 = _x_at(segment, start), _x_at(segment, end)
+                x0, x1 = x_at(segment, start), x_at(segment, end)
                 found.append(Label(concepts, number, position, start, end, x0, x1, score))
     return found
 
@@ -146,7 +146,7 @@ def _closest(text: str, tokens: list[Token], at: int, index: Index) -> tuple[int
     return best
 
 
-def _x_at(segment: Segment, offset: int) -> float:
+def x_at(segment: Segment, offset: int) -> float:
     """Where the character at `offset` of the segment's text stands on the page, in points."""
     start = 0
     for word in segment.words:

@@ -1,0 +1,115 @@
+"""Texts of cells become the typed values of a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from engine.extract.context import Context
+from engine.extract.dates import dates_in, short_date_in
+from engine.extract.money import amounts_in
+from engine.extract.schema import Column
+from engine.extract.text import tidy
+from engine.extract.values import READERS, Manner
+from engine.rules import Product, Rule, number_of, product_tolerance
+
+# Statements mark what leaves an account with S (Soll), D or DR behind the amount, what comes in with H, C or CR.
+_OUT = re.compile(r"\d\s?(?:S|D|DR|DB)$")
+_IN = re.compile(r"\d\s?(?:H|C|CR)$|^\+")
+
+
+def value_of(column: Column, texts: Sequence[str], sign: int, context: Context, manner: Manner) -> Any:
+    """A cell's value, or None; `sign` is that of the heading (-1 under debits)."""
+    text = " ".join(texts)
+    if column.kind in ("text", "name", "address"):
+        return tidy(text) or None
+    if column.kind == "date":
+        return date_of(text, context)
+    if column.kind in ("money", "quantity", "number", "integer"):
+        return _number(column, text, sign, manner)
+    reader = READERS.get(column.kind)
+    return next((value for value, _ in reader(text, manner)), None) if reader else tidy(text) or None
+
+
+def _number(column: Column, text: str, sign: int, manner: Manner) -> float | int | None:
+    found = [a for a in amounts_in(text, manner.mark, by_ocr=manner.by_ocr) if not a.percent]
+    if not found:
+        return None
+    # A price may stand before its unit (`9,90 / 100`), a quantity before its own (`12 x 1,0 l`); a total stands last.
+    value = found[0].value if column.kind == "quantity" or "column_unit_price" in column.sources else found[-1].value
+    if sign:
+        value = sign * abs(value)
+    elif _OUT.search(text) and "column_amount" in column.sources | {s for s in column.sources if s == "column_balance"}:
+        value = -abs(value)
+    if column.type == "integer":
+        return int(value) if value == int(value) else None
+    return value
+
+
+def date_of(text: str, context: Context) -> str | None:
+    """A cell's date; one without a year is of the year that the document's other dates allow."""
+    for found in dates_in(text, day_first=context.day_first):
+        return found.value.isoformat()
+    years = sorted({found.value for found in dates_in(context.layout.text, day_first=context.day_first)})
+    if not years:
+        return None
+    latest = years[-1]
+    short = short_date_in(text, latest.year, day_first=context.day_first)
+    if short is None:
+        return None
+    # A statement of January has rows of December.
+    return (short if short <= latest or (short - latest).days < 62 else _year_before(short)).isoformat()
+
+
+def _year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)
+
+
+def products_of(rules: Sequence[Rule], each: str) -> list[Product]:
+    """The rules that multiply within the rows of an array."""
+    return [rule for rule in rules if isinstance(rule, Product) and rule.each == each]
+
+
+def holds(row: Mapping[str, Any], rule: Product) -> bool | None:
+    """Whether a row's product is right; None when a value is missing."""
+    factors = [number_of(row.get(name)) for name in rule.of]
+    target = number_of(row.get(rule.equals))
+    known = [factor for factor in factors if factor is not None]
+    if target is None or len(known) < len(factors):
+        return None
+    product = known[0]
+    for factor in known[1:]:
+        product *= factor
+    return abs(product - target) <= product_tolerance(known)
+
+
+def mended(row: dict[str, Any], numbers: Sequence[str], rules: Sequence[Product], manner: Manner) -> dict[str, Any]:
+    """The row, with its numbers given to other columns where only then its product is right."""
+    rule = next((rule for rule in rules if len(rule.of) == 2), None)
+    if rule is None or holds(row, rule) or any(row.get(name) is None and name not in row for name in rule.of):
+        return row
+    for first, second, third in _products(numbers, manner):
+        if row.get(rule.equals) in (None, third):
+            return {**row, rule.of[0]: first, rule.of[1]: second, rule.equals: third}
+    return row
+
+
+def _products(numbers: Sequence[str], manner: Manner) -> Iterator[tuple[float, float, float]]:
+    """Numbers of a row in the order printed of which the first two multiply to the third."""
+    values = [
+        amount.value
+        for text in numbers
+        for amount in list(amounts_in(text, manner.mark, by_ocr=manner.by_ocr))[:1]
+        if not amount.percent
+    ]
+    for i, first in enumerate(values):
+        for j in range(i + 1, len(values)):
+            for third in values[j + 1 :]:
+                product = first * values[j]
+                if third and abs(product - third) < 0.0051 and (first, values[j]) != (1.0, 1.0):
+                    yield first, values[j], third

@@ -1,0 +1,132 @@
+"""Rows of a table, such as line items or the movements on an account, as objects of the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.extract import cells
+from engine.extract.context import Context
+from engine.extract.grid import body_of
+from engine.extract.headings import Header, find_headers
+from engine.extract.ruled import ruled_rows, targets_of
+from engine.extract.schema import Plan, Rows
+from engine.extract.slips import slip_rows
+from engine.extract.values import Manner
+from engine.rules import Product, Rule
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows found, and the lines of the layout that they and their headings are on."""
+
+    rows: tuple[Row, ...]
+    lines: frozenset[int] = frozenset()
+
+
+def find_rows(rows: Rows, plan: Plan, context: Context, rules: Sequence[Rule]) -> Table:
+    """The best of what headings, rules on the page, and plain lines with amounts give."""
+    products = cells.products_of(rules, ".".join(rows.path))
+    headers = find_headers(context.layout, rows, plan.headings)
+    tables = [*_by_position(headers, rows, context, products), *_by_rules(rows, plan, context, products)]
+    best = max(tables, key=lambda table: _worth(table, rows, products), default=Table(()))
+    if not best.rows and not headers:
+        best = _of_slip(rows, context, products)
+    return best
+
+
+def _by_position(headers: Sequence[Header], rows: Rows, context: Context, products: Sequence[Product]) -> Iterator[Table]:
+    """Tables by their headings. Headings that come again, on a later page, go on with the same table."""
+    for number, header in enumerate(headers):
+        if any(_same_headings(header, earlier) for earlier in headers[:number]):
+            continue
+        found: list[Row] = []
+        lines: set[int] = set()
+        for again in headers[number:]:
+            if not _same_headings(header, again):
+                continue
+            later = [other.first for other in headers if other.first > again.last]
+            lines |= set(range(again.first, again.last + 1))
+            for body in body_of(again, context, min(later, default=None)):
+                manner = _manner(context, body.lines[0])
+                row = {column.name: None for column in rows.columns}
+                for position, texts in body.by_heading.items():
+                    heading = again.headings[position]
+                    if heading.target is None:
+                        continue
+                    value = cells.value_of(heading.target, texts, heading.sign, context, manner)
+                    if value is not None and row[heading.target.name] is None:
+                        row[heading.target.name] = value
+                found.append(cells.mended(row, body.numbers, products, manner))
+                lines |= set(body.lines)
+        yield Table(tuple(_carried(found, rows)), frozenset(lines))
+
+
+def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Product]) -> Iterator[Table]:
+    for number, page in enumerate(context.layout.pages):
+        manner = Manner(context.day_first, context.mark, page.source == "ocr")
+        for table in page.tables:
+            found: list[Row] = []
+            bodies = list(ruled_rows(table, rows, plan.headings, plan.labels))
+            header = next((targets_of(row, rows, plan.headings) for row in table if len(targets_of(row, rows, plan.headings)) > 1), {})
+            for body in bodies:
+                row = {column.name: None for column in rows.columns}
+                for position, text in body.items():
+                    if position in header:
+                        column, sign = header[position]
+                        row[column.name] = cells.value_of(column, [text.replace("\n", " ")], sign, context, manner)
+                found.append(cells.mended(row, list(body.values()), products, manner))
+            lines = {i for i, line in enumerate(context.layout.lines) if line.page == number} if found else set()
+            del lines
+            yield Table(tuple(_carried(found, rows)))
+
+
+def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table:
+    rule = next((rule for rule in products if len(rule.of) == 2), None)
+    text = next((column.name for column in rows.columns if "column_description" in column.sources), None)
+    if rule is None or text is None:
+        return Table(())
+    found: list[Row] = []
+    lines: set[int] = set()
+    for item in slip_rows(context):
+        row: Row = {column.name: None for column in rows.columns}
+        found.append({**row, text: item.text, rule.of[0]: item.quantity, rule.of[1]: item.price, rule.equals: item.total})
+        lines |= set(item.lines)
+    return Table(tuple(found), frozenset(lines))
+
+
+def _carried(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
+    """The rows that say something; a date that stands once for several rows is given to each of them."""
+    texts = [column.name for column in rows.columns if column.kind in ("text", "name")]
+    amounts = [column.name for column in rows.columns if column.kind in ("money", "quantity", "number", "integer")]
+    dates = [column.name for column in rows.columns if column.kind == "date"]
+    last: Row = {}
+    for row in found:
+        if texts and all(row[name] is None for name in texts) and not any(row[name] for name in dates):
+            continue
+        if amounts and all(row[name] is None for name in amounts):
+            continue
+        for name in dates:
+            last[name] = row[name] or last.get(name)
+        yield {**row, **{name: last[name] for name in dates}}
+
+
+def _worth(table: Table, rows: Rows, products: Sequence[Product]) -> float:
+    """How good a table is: values found, and products that are right."""
+    worth = 0.0
+    for row in table.rows:
+        worth += sum(value is not None for value in row.values()) / len(rows.columns)
+        for rule in products:
+            worth += {True: 0.5, False: -0.3, None: 0.0}[cells.holds(row, rule)]
+    return worth
+
+
+def _same_headings(first: Header, second: Header) -> bool:
+    return first.targets == second.targets and [h.text for h in first.headings] == [h.text for h in second.headings]
+
+
+def _manner(context: Context, line: int) -> Manner:
+    return Manner(context.day_first, context.mark, context.by_ocr(line))
