@@ -168,23 +168,9 @@ def compare_rows(truth: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
 
 @cache
 def types() -> dict[str, Any]:
-    from engine.documents import DocumentType
+    from engine.catalog import load_catalog
 
-    folder = Path(__file__).parents[1] / "engine" / "types"
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return {
-        raw["code"]: DocumentType(
-            id=raw["code"],
-            code=raw["code"],
-            name=raw["name"],
-            description=raw["description"],
-            json_schema=raw["jsonSchema"],
-            identify_hints=raw["identifyHints"],
-            title_hints=tuple(raw["titleHints"]),
-            rules=tuple(raw["rules"]),
-        )
-        for raw in found
-    }
+    return dict(load_catalog().types)
 
 
 def cached_reading(path: Path, cache_dir: Path | None, refresh: bool) -> tuple[Any, float, float]:

@@ -42,6 +42,8 @@ _OTHER_SCORE = 3.6
 _OTHER_PROSE = 3.0
 # Many phrases of one type are no proof times many: sums level out towards this.
 _CEILING = 12.0
+# Nor do many phrases against it undo what speaks for a type: such a document is for a person to look at.
+_FLOOR = -3.0
 _TITLE = 3.5
 _TEMPERATURE = 0.8
 
@@ -167,7 +169,7 @@ def _score(look: _Look, kind: DocumentType) -> float:
         for phrase, weight in (kind.identify_hints or _described(kind)).items()
     ]
     for_it = sum(weight for weight in weighed if weight > 0)
-    against = sum(weight for weight in weighed if weight < 0)
+    against = max(_FLOOR, sum(weight for weight in weighed if weight < 0))
     titles = [kind.name, *(title for title in kind.title_hints if not title.startswith("!"))]
     other_titles = [title for title in kind.title_hints if title.startswith("!")]
     heading = _title(look, titles, _LEAST_SIZE) - _title(look, other_titles, 0.0)
