@@ -131,7 +131,7 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
-def in_schema(schema: dict[str, Any], path: str) -> bool:
+def in_schema(schema: Any, path: str) -> bool:
     for part in path.split("."):
         schema = (schema.get("properties") or {}).get(part)
         if schema is None:

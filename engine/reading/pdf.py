@@ -29,8 +29,9 @@ _STAMP_CHARACTERS, _SCAN_COVERS = 250, 0.6
 # It logs what a user can do nothing about, such as form techniques that its build leaves out.
 logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
 
-# The lines of a table of two rows and three columns, from point to point.
-_TABLE_STROKES = 14
+# The lines of a table of two rows and three columns, from point to point; and of a drawing, which would take long to
+# follow.
+_TABLE_STROKES, _DRAWING_STROKES = 14, 4000
 
 _RENDERED_SIDE = 2000  # pixels; 170 dpi for A4, beyond which recognition gained nothing
 
@@ -58,7 +59,7 @@ def read_pdf(path: Path) -> Reading:
 
 
 def _pages(document: pdfium.PdfDocument) -> tuple[list[Page], list[int]]:
-    """The pages, and the numbers (from 0) of those with lines drawn on them."""
+    """The pages, and the numbers (from 0) of those with a table's worth of lines."""
     if document.get_formtype() != pdfium_c.FORMTYPE_NONE:
         document.init_forms()
     pages: list[Page] = []
@@ -71,7 +72,7 @@ def _pages(document: pdfium.PdfDocument) -> tuple[list[Page], list[int]]:
             recognised += 1
             read = _recognised(page)
         pages.append(read)
-        if _has_strokes(page, _TABLE_STROKES):
+        if _TABLE_STROKES <= _strokes(page, _DRAWING_STROKES) < _DRAWING_STROKES:
             ruled.append(index)
         page.close()
     return pages, ruled
@@ -96,18 +97,18 @@ def _needs_ocr(page: pdfium.PdfPage, read: Page) -> bool:
         return bool(pdfium_c.FPDFPage_CountObjects(page) > 0)
     covered = _image_share(page)
     if characters < _FEW_CHARACTERS:
-        return covered >= _PICTURE_COVERS or _has_strokes(page, _OUTLINE_STROKES)
+        return covered >= _PICTURE_COVERS or _strokes(page, _OUTLINE_STROKES) == _OUTLINE_STROKES
     return covered >= _SCAN_COVERS
 
 
-def _has_strokes(page: pdfium.PdfPage, many: int) -> bool:
-    """Whether shapes of at least so many strokes in all are drawn on the page."""
+def _strokes(page: pdfium.PdfPage, at_most: int) -> int:
+    """The strokes of all shapes drawn on the page; counting ends at `at_most`."""
     strokes = 0
     for shape in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=3):
         strokes += max(0, pdfium_c.FPDFPath_CountSegments(shape))
-        if strokes >= many:
-            return True
-    return False
+        if strokes >= at_most:
+            return at_most
+    return strokes
 
 
 def _image_share(page: pdfium.PdfPage) -> float:
