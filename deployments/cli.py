@@ -1,0 +1,241 @@
+"""The command line. What takes long to import is imported by the command that needs it: `--help` answers at once."""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+if TYPE_CHECKING:
+    from trayflow.settings import Settings
+
+DONE, STOPPED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+EPILOGUE = """\
+Examples:
+  trayflow run samples --to tables
+  trayflow run ~/invoices --to ~/tables --config trayflow.toml
+  trayflow status
+  trayflow up
+  trayflow doctor
+
+Exit codes:
+  0    every document reached an outcome
+  1    the run could not go on, or documents are still under way
+  2    wrong usage or settings
+  130  Ctrl-C; the same command carries on where it stopped
+"""
+
+app = App(
+    name="trayflow",
+    help="A folder of documents becomes tables.",
+    help_format="plaintext",
+    help_epilogue=EPILOGUE,
+    default_parameter=Parameter(show_default=False, negative=""),
+    version_flags=["--version"],
+)
+tables = App(
+    name="tables",
+    help="What was written.",
+    help_epilogue="Example:\n  trayflow tables rebuild --to tables",
+)
+app.command(tables)
+
+ConfigOption = Annotated[
+    Path | None, Parameter(help="Settings file; by default trayflow.toml in this folder, if there is one.")
+]
+LedgerOption = Annotated[
+    str | None, Parameter(help="Database URL of the ledger; by default .trayflow/ledger.db in this folder.")
+]
+JsonOption = Annotated[bool, Parameter(help="Print one JSON object on standard output.")]
+
+
+@app.command(
+    help_epilogue="""\
+Examples:
+  trayflow run samples --to tables
+  trayflow run ~/invoices --to tables --json
+  DOCUTRAY_API_KEY=… trayflow run scans --to tables --config trayflow.toml
+"""
+)
+def run(
+    source: Annotated[str, Parameter(help="Folder of documents: PDF, JPEG, PNG, GIF, BMP, WebP.")],
+    /,
+    *,
+    to: Annotated[str, Parameter(help="Folder of the CSV tables; rows are appended.")],
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+    quiet: Annotated[bool, Parameter(help="No progress and no notices.")] = False,
+    verbose: Annotated[bool, Parameter(help="Show Prefect's log lines.")] = False,
+) -> int:
+    """Bring every document of a folder into tables.
+
+    Run it again at any time: only what is new or changed is submitted.
+
+    Without DOCUTRAY_API_KEY an embedded engine does the reading on this machine.
+
+    Without PREFECT_API_URL a Prefect server is started for the run.
+    """
+    from deployments.run import run_documents
+
+    return run_documents(source, to, config=config, ledger=ledger, as_json=json, quiet=quiet, verbose=verbose)
+
+
+@app.command(help_epilogue="Examples:\n  trayflow status\n  trayflow status --json")
+def status(*, config: ConfigOption = None, ledger: LedgerOption = None, json: JsonOption = False) -> int:
+    """How many documents ended where, and which one has been under way for longest."""
+    from deployments.status import read_status, status_lines
+
+    found = read_status(_settings(config, ledger))
+    _say(found.model_dump_json() if json else "\n".join(status_lines(found)))
+    return DONE
+
+
+@app.command(
+    help_epilogue="""\
+Examples:
+  trayflow engine --port 8600 --key my-key
+  DOCUTRAY_BASE_URL=http://127.0.0.1:8600 DOCUTRAY_API_KEY=my-key trayflow run samples --to tables
+"""
+)
+def engine(
+    *,
+    port: Annotated[int, Parameter(help="Port on 127.0.0.1; 0 takes a free one, named in DATA/address.")],
+    key: Annotated[
+        str | None, Parameter(help="Key that callers bring.", env_var="TRAYFLOW_ENGINE_KEY", show_env_var=True)
+    ] = None,
+    types: Annotated[Path | None, Parameter(help="Folder with further document types and steps.")] = None,
+    workers: Annotated[int | None, Parameter(help="Processes that read documents.")] = None,
+    data: Annotated[
+        Path | None, Parameter(help="Folder of the queue; by default .trayflow/engine in this folder.")
+    ] = None,
+) -> int:
+    """Serve the embedded engine alone: the DocuTray API on this machine, until Ctrl-C."""
+    from engine.serve import serve
+    from trayflow.errors import RunStoppedError, SettingsError
+
+    if not key:
+        raise SettingsError("The engine wants a key: give one with --key, or in TRAYFLOW_ENGINE_KEY.")
+    settings = _settings()
+    sys.stderr.write(f"The engine listens on http://127.0.0.1:{port}. Ctrl-C ends it.\n")
+    try:
+        serve(
+            port,
+            key,
+            data_dir=data or settings.home / "engine",
+            types_dir=types or settings.engine.types,
+            workers=workers or settings.engine.workers,
+        )
+    except ValueError as error:
+        raise SettingsError(f"{error}") from None
+    except (RuntimeError, OSError) as error:
+        raise RunStoppedError(f"The engine cannot start: {error}.") from None
+    return DONE
+
+
+@app.command(help_epilogue="Examples:\n  trayflow up\n  trayflow up --port 4300")
+def up(
+    *,
+    port: Annotated[int, Parameter(help="Port of the Prefect server and its UI, on 127.0.0.1.")] = 4200,
+    config: ConfigOption = None,
+) -> int:
+    """Keep a Prefect server with UI, a worker, the deployments and, without a key, the engine running until Ctrl-C.
+
+    `trayflow run` in the same folder uses them.
+    """
+    from deployments.up import keep_up
+
+    keep_up(_settings(config), port, _say)
+    return DONE
+
+
+@app.command(help_epilogue="Examples:\n  trayflow doctor\n  trayflow doctor --json")
+def doctor(*, config: ConfigOption = None, ledger: LedgerOption = None, json: JsonOption = False) -> int:
+    """Look at settings, ledger, service, steps and Prefect server, and say what to do where something is wrong."""
+    from deployments.doctor import examine
+
+    checks = list(examine(config, ledger))
+    well = all(check.ok for check in checks)
+    if json:
+        _say(json_format.dumps({"ok": well, "checks": [check.model_dump() for check in checks]}, ensure_ascii=False))
+    else:
+        _say("\n".join(line for check in checks for line in check.lines()))
+    return DONE if well else STOPPED
+
+
+@tables.command(help_epilogue="Example:\n  trayflow tables rebuild --to tables")
+def rebuild(
+    *,
+    to: Annotated[str, Parameter(help="Folder of the CSV tables.")],
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Write all tables anew from the results in the ledger. Nothing is submitted."""
+    from trayflow.destinations import destination_at
+    from trayflow.ledger import Ledger
+
+    opened = Ledger.open(_settings(config, ledger).ledger_url)
+    try:
+        rows = destination_at(to, opened).rebuild()
+    finally:
+        opened.close()
+    if json:
+        _say(json_format.dumps({"tables": rows}))
+    else:
+        _say(
+            "\n".join(f"{name}  {count:,} rows" for name, count in sorted(rows.items())) or "There is nothing to write."
+        )
+    return DONE
+
+
+def _settings(config: Path | None = None, ledger: str | None = None) -> Settings:
+    from trayflow.settings import load_settings
+
+    return load_settings(config, ledger=ledger)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command. Returns the exit code; says in one line what went wrong."""
+    from trayflow.errors import SettingsError, TrayflowError
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False)
+        return command(*bound.args, **bound.kwargs) or DONE
+    except CycloptsError:
+        return WRONG  # cyclopts has said what
+    except SettingsError as error:
+        sys.stderr.write(f"trayflow: {error}\n")
+        return WRONG
+    except TrayflowError as error:
+        sys.stderr.write(f"trayflow: {error}\n")
+        return STOPPED
+    except KeyboardInterrupt:
+        sys.stderr.write("trayflow: interrupted. The same command carries on where this one stopped.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
