@@ -1,113 +1,72 @@
-"""What the service's answers mean, in every form that its documents, SDK and tools show. Pure: no I/O.
+"""What the service's answers mean, in every form that its reference, SDK, prose and examples show. Pure: no I/O.
 
-The reference, the prose and the examples of the vendor name the same things differently; all their forms are read here,
-so that nothing else needs to know.
+The vendor's sources name the same things differently. All their forms are read here, so that nothing else needs to
+know. What an answer means that is no success is in `trayflow.refusals`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
 
-import httpx
 from pydantic import ValidationError
 
-from trayflow.errors import (
-    AccessDeniedError,
-    OutcomeUnknownError,
-    RateLimitedError,
-    RejectedError,
-    TransientError,
+from trayflow.models import (
+    Accepted,
+    Candidate,
+    Failure,
+    Findings,
+    Identification,
+    Progress,
+    Status,
+    TypeSchema,
+    Validation,
 )
-from trayflow.models import Accepted, Failure, Identification, Progress, Status, Validation
 
-#: Names under which an id was seen.
+#: Names under which the id of a submission was seen; where an answer has several, the first one counts.
 ID_NAMES = ("id", "execution_id", "conversion_id", "identification_id", "step_execution_id")
 
-#: Webhooks say in lower case what status answers say in capitals.
-STATUS_WORDS = {"completed": Status.SUCCESS, "failed": Status.ERROR}
+#: Webhooks say in lower case what status answers say in capitals. Words not listed here are kept, and are not final.
+STATUS_WORDS = {"COMPLETED": Status.SUCCESS, "FAILED": Status.ERROR}
 
-#: A service's message is cut to this many characters before it goes anywhere.
+#: Characters of the service's own words that go into messages, of a status, and of an id.
 LONGEST_MESSAGE = 300
+LONGEST_STATUS = 40
+LONGEST_ID = 200
 
-#: Seconds to wait after a 429 that does not say how long, and the longest wait that we believe.
-DEFAULT_WAIT = 30.0
-LONGEST_WAIT = 3600.0
+#: An error may be given as a text that begins with its code.
+CODED = re.compile(r"([A-Z][A-Z0-9_]{2,}): (.*)", re.DOTALL)
+
+#: The query of an address can hold a signature that opens a document to everybody.
+QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 
 
 class GarbledAnswerError(ValueError):
     """The bytes are no answer of this service."""
 
 
-def accepted(body: bytes) -> Accepted:
-    """The id of a submission that was taken. Raises `GarbledAnswerError` when there is none to be found."""
-    answer = _unwrapped(parsed(body))
-    remote_id = _remote_id(answer)
-    if remote_id is None:
-        raise GarbledAnswerError("the answer holds no id")
-    return Accepted(remote_id=remote_id, status=_status(answer) or Status.ENQUEUED)
+class TypePage(NamedTuple):
+    """A page of document types: those that can be used (drafts cannot), and how many rows it and all pages have."""
 
-
-def progress(answer: Mapping[str, Any], remote_id: str) -> Progress:
-    """How the submission `remote_id` stands. Raises `GarbledAnswerError` for anything else."""
-    answer = _unwrapped(answer)
-    if (named := _remote_id(answer)) is not None and named != remote_id:
-        raise GarbledAnswerError("the answer is about another submission")
-    status = _status(answer)
-    if status is None:
-        raise GarbledAnswerError("the answer holds no status")
-    try:
-        return Progress(
-            remote_id=remote_id,
-            status=status,
-            identification=_identification(answer) if status == Status.SUCCESS else None,
-            data=_data(answer) if status == Status.SUCCESS else None,
-            validation=Validation.model_validate(answer.get("validation") or {}),
-            failure=_failure(answer) if status == Status.ERROR else None,
-            metadata=answer["document_metadata"] if isinstance(answer.get("document_metadata"), dict) else {},
-            raw=dict(answer),
-        )
-    except ValidationError:
-        raise GarbledAnswerError("the answer has another shape than the service documents") from None
-
-
-def raise_for(response: httpx.Response, *, submitting: bool) -> None:
-    """Raise what an error status means. Here, and nowhere else, runs the line between "not accepted" and "unknown".
-
-    A submission was **not accepted** when the service says so in its own words: 4xx, 503, or a 500 whose body is the
-    service's error object. It **may have been accepted** when something else answers for it: 502, 504, or any other 5xx
-    without such a body. Anything that is only read may simply be asked for again.
-    """
-    status, body = response.status_code, response.content
-    if status < 300:
-        return
-    words = _words(body)
-    if status == 429:
-        raise RateLimitedError(words or "too many requests", retry_after=_wait(response, body), status=status)
-    if status == 401:
-        raise AccessDeniedError(f"The service does not accept the key ({words or '401'}): check DOCUTRAY_API_KEY.")
-    if status < 400 or (status < 500 and words is None):
-        raise AccessDeniedError(
-            f"{response.request.url.copy_with(path='/')} does not speak DocuTray (status {status}): check the address."
-        )
-    message = f"{status}: {words or 'no explanation'}"
-    code = _code(body)
-    if status in (408, 425) or (status >= 500 and not submitting):
-        raise TransientError(message, status=status, code=code)
-    if status < 500:
-        raise RejectedError(message, status=status, code=code)
-    if status == 503 or (status == 500 and words is not None):
-        raise TransientError(message, status=status, code=code)
-    raise OutcomeUnknownError(message, status=status, code=code)
+    usable: list[TypeSchema]
+    rows: int
+    total: int
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises `GarbledAnswerError` for anything else; NaN and Infinity are no JSON."""
+    """The JSON object in a body.
+
+    Raises `GarbledAnswerError` for anything else. NaN, Infinity and numbers too large for a float are no JSON to us.
+    Half of a surrogate pair, which no file can hold, becomes a question mark.
+    """
     try:
-        answer = json.loads(body, parse_constant=_refuse)
+        text = body.decode("utf-8-sig")
+        answer = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if "\\ud" in text or "\\uD" in text:
+            answer = json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise GarbledAnswerError("it is no JSON") from None
     if not isinstance(answer, dict):
@@ -115,121 +74,213 @@ def parsed(body: bytes) -> dict[str, Any]:
     return answer
 
 
+def accepted(body: bytes) -> Accepted:
+    """The id of a submission that was taken. Raises `GarbledAnswerError` when there is none to be found."""
+    answer = _unwrapped(parsed(body))
+    ids = _ids(answer)
+    if not ids:
+        raise GarbledAnswerError("it holds no id")
+    return Accepted(remote_id=ids[0], status=_status(answer) or Status.ENQUEUED)
+
+
+def progress(answer: Mapping[str, Any], remote_id: str) -> Progress:
+    """How the submission `remote_id` stands. Raises `GarbledAnswerError` for anything else.
+
+    Reading the `raw` of a progress gives the same progress again.
+    """
+    answer = _unwrapped(answer)
+    ids = _ids(answer)
+    if ids and remote_id not in ids:
+        raise GarbledAnswerError("it is about another submission")
+    status = _status(answer)
+    if status is None:
+        raise GarbledAnswerError("it holds no status")
+    succeeded = status == Status.SUCCESS
+    try:
+        return Progress(
+            remote_id=remote_id,
+            status=status,
+            identification=_identification(answer) if succeeded else None,
+            data=_data(answer) if succeeded else None,
+            validation=_validation(answer),
+            failure=_failure(answer) if status == Status.ERROR else None,
+            metadata=_metadata(answer),
+            raw=dict(answer),
+        )
+    except ValidationError:
+        raise GarbledAnswerError("it has another shape than the service documents") from None
+
+
+def type_page(answer: Mapping[str, Any]) -> TypePage:
+    """One page of the account's document types. Raises `GarbledAnswerError` where it is none."""
+    rows = answer.get("data")
+    if not isinstance(rows, list):
+        raise GarbledAnswerError("it holds no list of document types")
+    pagination = answer.get("pagination")
+    total = pagination.get("total") if isinstance(pagination, Mapping) else None
+    usable = [document_type(row) for row in rows if not (isinstance(row, Mapping) and row.get("isDraft") is True)]
+    return TypePage(usable, len(rows), total if isinstance(total, int) else len(rows))
+
+
+def document_type(answer: Any) -> TypeSchema:
+    """One document type; its `json_schema` is empty where the answer holds none."""
+    if isinstance(answer, Mapping) and isinstance(answer.get("data"), Mapping):
+        answer = answer["data"]
+    code = (answer.get("codeType") or answer.get("code")) if isinstance(answer, Mapping) else None
+    if not isinstance(code, str) or not code.strip():
+        raise GarbledAnswerError("it holds no code of a document type")
+    name, schema = answer.get("name"), answer.get("jsonSchema")
+    return TypeSchema(
+        code=code,
+        name=name if isinstance(name, str) else code,
+        json_schema=schema if isinstance(schema, Mapping) else {},
+    )
+
+
+def said(words: Any) -> str:
+    """The service's words, fit for a message: one line, short, and without the queries of addresses."""
+    if not isinstance(words, str):
+        return ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 4 * LONGEST_MESSAGE]).split())
+    line = QUERY.sub(r"\1?…", line)
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
+
+
+def failure_in(answer: Mapping[str, Any]) -> Failure | None:
+    """What an answer says went wrong, under `error` and `message`, texts or objects; `None` when it says nothing."""
+    code, texts = "", []
+    for word in (answer.get("error"), answer.get("message")):
+        if isinstance(word, Mapping):
+            code = code or said(word.get("code"))
+            texts.append(said(word.get("message")))
+        elif coded := CODED.fullmatch(said(word)):
+            code = code or coded[1]
+            texts.append(coded[2])
+        else:
+            texts.append(said(word))
+    message = said(": ".join(dict.fromkeys(filter(None, texts))))
+    return Failure(code=code or said(answer.get("code")), message=message) if code or message else None
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
 
 
 def _unwrapped(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take off the `data` envelope that one of the vendor's documents shows; extracted fields are no envelope."""
     inner = answer.get("data")
-    if not isinstance(inner, Mapping) or "status" in answer or _remote_id(answer) is not None:
+    if not isinstance(inner, Mapping) or "status" in answer or _ids(answer):
         return answer
-    return inner if "status" in inner or _remote_id(inner) is not None else answer
+    return inner if "status" in inner or _ids(inner) else answer
 
 
-def _remote_id(answer: Mapping[str, Any]) -> str | None:
-    for name in ID_NAMES:
-        value = answer.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-    return None
+def _ids(answer: Mapping[str, Any]) -> list[str]:
+    return [found for name in ID_NAMES if (found := _id(answer.get(name)))]
+
+
+def _id(value: Any) -> str | None:
+    """An id that can be asked for again: it becomes a part of an address."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or value in (".", ".."):
+        return None
+    return value if value.isprintable() and not any(c.isspace() for c in value) else None
 
 
 def _status(answer: Mapping[str, Any]) -> str | None:
     status = answer.get("status")
-    if not isinstance(status, str) or not status:
+    if not isinstance(status, str) or not (word := said(status).upper()[:LONGEST_STATUS]):
         return None
-    return STATUS_WORDS.get(status.lower(), status.upper())
+    return STATUS_WORDS.get(word, word)
 
 
 def _identification(answer: Mapping[str, Any]) -> Identification | None:
-    found = answer.get("document_type")
+    """What an identification found, or what an execution noted beside its fields (`identification`).
+
+    Only the former has to be right: nothing is decided by the latter.
+    """
+    if answer.get("document_type") is not None:
+        return Identification(document_type=_candidate(answer), alternatives=_candidates(answer.get("alternatives")))
+    noted = answer.get("identification")
+    if isinstance(noted, Mapping) and (found := _candidates([noted])):
+        return Identification(document_type=found[0], alternatives=_candidates(noted.get("alternatives")))
+    return None
+
+
+def _candidate(row: Any) -> Candidate:
+    """A type with its confidence: `{"code", "name", "confidence"}`, or this, or the code alone, in `document_type`."""
+    if not isinstance(row, Mapping):
+        raise GarbledAnswerError("a document type is no object")
+    found = row.get("document_type", row)
     if not isinstance(found, Mapping):
-        return None
-    return Identification.model_validate({"document_type": found, "alternatives": answer.get("alternatives") or ()})
+        found = {"code": found, "confidence": row.get("confidence")}
+    code, name = found.get("code"), found.get("name")
+    if not isinstance(code, str) or not code.strip():
+        raise GarbledAnswerError("a document type has no code")
+    return Candidate(code=code, name=name if isinstance(name, str) else "", confidence=found.get("confidence"))
+
+
+def _candidates(rows: Any) -> tuple[Candidate, ...]:
+    """Those that can be read: alternatives inform, they decide nothing."""
+    found = []
+    for row in rows if isinstance(rows, Iterable) else ():
+        try:
+            found.append(_candidate(row))
+        except (GarbledAnswerError, ValidationError):
+            continue
+    return tuple(found)
 
 
 def _data(answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    data = answer.get("data")
-    if not isinstance(data, Mapping) and isinstance(answer.get("result"), Mapping):
-        data = answer["result"].get("data")
-    return dict(data) if isinstance(data, Mapping) else None
+    """The extracted fields; `None` for a step that extracts none."""
+    data, result = answer.get("data"), answer.get("result")
+    if data is None and isinstance(result, Mapping):
+        data = result.get("data")
+    if data is None:
+        return None
+    if not isinstance(data, Mapping):
+        raise GarbledAnswerError("the extracted fields are no object")
+    return dict(data)
+
+
+def _validation(answer: Mapping[str, Any]) -> Validation:
+    found = answer.get("validation")
+    if found is None:
+        return Validation()
+    if not isinstance(found, Mapping):
+        raise GarbledAnswerError("the validation is no object")
+    return Validation(errors=_findings(found.get("errors")), warnings=_findings(found.get("warnings")))
+
+
+def _findings(found: Any) -> Findings:
+    if found is None:
+        return Findings()
+    rows = found.get("messages") if isinstance(found, Mapping) else found
+    rows = [] if rows is None else rows
+    if not isinstance(rows, list):
+        raise GarbledAnswerError("the messages of the validation are no list")
+    messages = [said(row.get("message") if isinstance(row, Mapping) else row) for row in rows]
+    count = found.get("count") if isinstance(found, Mapping) else None
+    return Findings(count=len(rows) if count is None else count, messages=tuple(filter(None, messages)))
 
 
 def _failure(answer: Mapping[str, Any]) -> Failure:
-    error = answer.get("error") or answer.get("message") or ""
-    if isinstance(error, Mapping):
-        return Failure(code=_cut(error.get("code")), message=_cut(error.get("message")))
-    return Failure(message=_cut(error))
+    return failure_in(answer) or Failure()
 
 
-def _words(body: bytes) -> str | None:
-    """The service's own explanation; `None` when the body is not an error object of this service."""
-    try:
-        answer = parsed(body)
-    except GarbledAnswerError:
-        return None
-    for name in ("message", "error"):
-        value = answer.get(name)
-        if isinstance(value, Mapping):
-            value = value.get("message") or value.get("code")
-        if isinstance(value, str) and value:
-            return _cut(value)
-    return None
-
-
-def _code(body: bytes) -> str | None:
-    try:
-        error = parsed(body).get("error")
-    except GarbledAnswerError:
-        return None
-    code = error.get("code") if isinstance(error, Mapping) else None
-    return _cut(code) if isinstance(code, str) else None
-
-
-def _cut(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
-
-
-def _wait(response: httpx.Response, body: bytes) -> float:
-    """Seconds that a 429 asks for: `retryAfter`, else `Retry-After` (seconds or a date), else `resetTime`."""
-    try:
-        answer = parsed(body)
-    except GarbledAnswerError:
-        answer = {}
-    for seconds in (_seconds(answer.get("retryAfter")), _seconds(response.headers.get("Retry-After"))):
-        if seconds is not None:
-            return min(max(seconds, 0.0), LONGEST_WAIT)
-    for moment in (response.headers.get("Retry-After"), answer.get("resetTime")):
-        if (until := _moment(moment)) is not None:
-            return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
-    return DEFAULT_WAIT
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return seconds if seconds == seconds and abs(seconds) != float("inf") else None
-
-
-def _moment(value: Any) -> datetime | None:
-    """A moment from an HTTP date, an ISO 8601 text, or an epoch in seconds or milliseconds."""
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
-        if isinstance(value, str):
-            try:
-                moment = parsedate_to_datetime(value)
-            except ValueError:
-                moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
+def _metadata(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What we sent along. Multipart sends it as text, which may come back as such."""
+    metadata = answer.get("document_metadata")
+    if isinstance(metadata, str):
+        try:
+            return parsed(metadata.encode("utf-8", "replace"))
+        except GarbledAnswerError:
+            return {}
+    return dict(metadata) if isinstance(metadata, Mapping) else {}
