@@ -87,28 +87,36 @@ def same(one: Path, other: Path) -> bool:
     if one.read_bytes() == other.read_bytes():
         return True
     if one.suffix == ".pdf":
-        return pages(one) == pages(other)
+        left_pages, right_pages = pages(one), pages(other)
+        return [text for text, _ in left_pages] == [text for text, _ in right_pages] and all(
+            alike(left, right) for (_, left), (_, right) in zip(left_pages, right_pages, strict=True)
+        )
     try:
         with Image.open(one) as left, Image.open(other) as right:
-            return left.size == right.size and alike(left.convert("L"), right.convert("L"))
+            return alike(left.convert("L"), right.convert("L"))
     except (OSError, UnidentifiedImageError):
         return False
 
 
 def alike(one: Image.Image, other: Image.Image) -> bool:
-    """Whether two pictures of the same size differ by no more than their compression."""
+    """Whether two pictures in greys have the same size and differ by no more than their compression."""
+    if one.size != other.size:
+        return False
     difference = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
     return bool(np.abs(difference).mean() <= MEAN_DIFFERENCE)
 
 
-def pages(path: Path) -> list[tuple[str, tuple[float, float]]]:
-    """Text and size of a PDF's pages; a password is all that can be said of a protected one."""
+def pages(path: Path) -> list[tuple[str, Image.Image]]:
+    """Text and looks of a PDF's pages; of one that does not open, why."""
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        return [(str(error), (0.0, 0.0))]
+        return [(str(error), Image.new("L", (1, 1)))]
     try:
-        return [(page.get_textpage().get_text_range(), page.get_size()) for page in document]
+        return [
+            (page.get_textpage().get_text_range(), page.render(scale=1, grayscale=True).to_pil().convert("L"))
+            for page in document
+        ]
     finally:
         document.close()
 
@@ -123,10 +131,8 @@ def calculations(entry: dict[str, Any]) -> Iterator[tuple[Decimal, Decimal]]:
             yield row["opening_balance"] + moved, row["closing_balance"]
             continue
         totals = [Decimal(str(line["line_total"])) for line in lines]
-        yield (
-            sum(totals, Decimal()),
-            row.get("net_total", row.get("subtotal", row.get("total", row.get("grand_total")))),
-        )
+        stated = next(row[key] for key in ("net_total", "subtotal", "total", "grand_total") if key in row)
+        yield sum(totals, Decimal()), stated
         for line, total in zip(lines, totals, strict=True):
             if line["quantity"] is not None:
                 yield Decimal(str(line["quantity"])) * Decimal(str(line["unit_price"])), total
