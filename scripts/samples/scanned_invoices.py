@@ -65,7 +65,7 @@ def alpenblick() -> Sample:
             "seller": {
                 "name": "Schreinerei Alpenblick GmbH",
                 "address": "Dorfstrasse 5, 3715 Adelboden",
-                "vat_id": "CHE-318.442.103",
+                "vat_id": "CHE318442103",
             },
             "buyer": {"name": "Familie Zurbrügg", "address": "Sonnenweg 12, 3714 Frutigen"},
             "iban": "CH2009900000427318065",

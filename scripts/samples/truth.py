@@ -16,7 +16,8 @@ _TYPES = Path(__file__).parents[2] / "engine" / "types"
 class Sample:
     """One file of samples/. `name` is its path below that folder; `fields` has the shape of the type's JSON Schema.
 
-    A field that the document does not state is left out of `fields`, and null in the truth.
+    A field that the document does not state is left out of `fields`, and null in the truth. Account and tax numbers are
+    written without the spaces, points and dashes that only group them.
     """
 
     name: str
