@@ -15,9 +15,9 @@ from flows.run import run_documents
 from flows.secrets import with_key
 from tasks.documents import DocumentTasks
 from trayflow.endings import failed_checks, identified, succeeded
-from trayflow.errors import Reason
 from trayflow.models import Document, Ending, Outcome
 from trayflow.progress import Summary
+from trayflow.reasons import Reason
 from trayflow.routing import Route, route
 from trayflow.settings import load_settings
 from trayflow.tray import Tray, open_tray
@@ -49,7 +49,8 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
     if execution is None:  # otherwise an earlier run submitted it, and only the answer is missing
         spooled = await do.fetch(tray, document)
         if original := await asyncio.to_thread(tray.ledger.enter_bytes, document.id, spooled):
-            return Ending(Outcome.DUPLICATE, f"Same bytes as document {original}.", Reason.SAME_BYTES, original)
+            first = await asyncio.to_thread(tray.ledger.document, original)
+            return Ending(Outcome.DUPLICATE, f"The same bytes as {first.key}.", Reason.SAME_BYTES, original)
 
         submission = await do.submit_identification(tray, document, spooled)
         identification = identified(await do.await_identification(tray, document, submission))

@@ -9,7 +9,6 @@ from trayflow.errors import (
     DocumentError,
     OutcomeUnknownError,
     RateLimitedError,
-    Reason,
     RejectedError,
     RunStoppedError,
     TransientError,
@@ -17,6 +16,7 @@ from trayflow.errors import (
 from trayflow.ledger import Submission, SubmissionState
 from trayflow.models import Accepted, Document, Kind
 from trayflow.progress import Paused, tell
+from trayflow.reasons import Reason
 from trayflow.tray import Tray
 
 #: Makes the POST; it is handed the intent to send along.

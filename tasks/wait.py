@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from tasks.submit import pause
 from trayflow import answers
-from trayflow.errors import DocumentError, RateLimitedError, Reason, RejectedError
+from trayflow.errors import DocumentError, RateLimitedError, RejectedError
 from trayflow.ledger import Submission
 from trayflow.models import Document, Progress
+from trayflow.reasons import Reason
 from trayflow.tray import Tray
 
 #: The vendor suggests longer intervals for large documents; a megabyte is where we call one large.

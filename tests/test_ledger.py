@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import NoResultFound
 
-from trayflow.errors import Reason, SettingsError
+from trayflow.errors import SettingsError
 from trayflow.ledger import Ledger, SubmissionState
 from trayflow.models import (
     Candidate,
@@ -23,6 +23,7 @@ from trayflow.models import (
     Spooled,
     TableState,
 )
+from trayflow.reasons import Reason
 
 SOURCE = "file:///inbox"
 

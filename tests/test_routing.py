@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trayflow.errors import Reason
 from trayflow.models import Candidate, Ending, Identification, Outcome
+from trayflow.reasons import Reason
 from trayflow.routing import Route, route
 from trayflow.settings import Routing, TypeRoute
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from trayflow.errors import DocumentError, Reason, SettingsError
+from trayflow.errors import DocumentError, SettingsError
 from trayflow.models import Found
+from trayflow.reasons import Reason
 from trayflow.sources import Folder, open_source
 from trayflow.sources import folder as folder_module
 

@@ -11,7 +11,8 @@ from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from trayflow.errors import DocumentError, Reason
+from trayflow.errors import DocumentError
+from trayflow.reasons import Reason
 from trayflow.spool import Spool
 
 

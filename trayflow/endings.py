@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from trayflow.errors import DocumentError, OutcomeUnknownError, Reason, RejectedError, TrayflowError
+from trayflow.errors import DocumentError, OutcomeUnknownError, RejectedError, TrayflowError
 from trayflow.models import Ending, Extraction, Failure, Identification, Outcome, Progress, TypeSchema
+from trayflow.reasons import Reason
 from trayflow.settings import Routing
 from trayflow.tables import check
 

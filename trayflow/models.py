@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trayflow.errors import Reason
+from trayflow.reasons import Reason
 
 
 class Outcome(StrEnum):

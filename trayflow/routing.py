@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trayflow.errors import Reason
 from trayflow.models import Ending, Identification, Outcome
+from trayflow.reasons import Reason
 from trayflow.settings import Fallback, Routing
 
 #: The service's words for "none of the candidates": English and Spanish accounts differ.

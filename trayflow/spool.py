@@ -13,8 +13,9 @@ import filetype
 import pypdfium2 as pdfium
 from PIL import Image
 
-from trayflow.errors import DocumentError, Reason
+from trayflow.errors import DocumentError
 from trayflow.models import Spooled
+from trayflow.reasons import Reason
 
 #: What the service accepts, by content.
 ACCEPTED_TYPES = frozenset({"application/pdf", "image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp"})

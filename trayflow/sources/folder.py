@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
-from trayflow.errors import DocumentError, Reason, SettingsError
+from trayflow.errors import DocumentError, SettingsError
 from trayflow.models import Found
+from trayflow.reasons import Reason
 
 #: Files listed and compared with the ledger at once.
 PAGE = 500
