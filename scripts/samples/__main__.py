@@ -20,15 +20,15 @@ _ROOT = Path(__file__).parents[2]
 
 def all_samples() -> list[Sample]:
     """Every document, drawn."""
-    twice, photo = halden_marine(), fernhill()
+    twice, long = halden_marine(), northgate()
     return [
         twice,
-        photo,
-        *(draw() for draw in (brunnthal, almazara, northgate, alpenblick, copper_canyon, sommerfeld)),
-        *(draw() for draw in (copper_kettle, zur_linde, lindner, pennine, talblick, meadowbrook)),
+        long,
+        *(draw() for draw in (brunnthal, almazara, alpenblick, copper_canyon, sommerfeld)),
+        *(draw() for draw in (copper_kettle, fernhill, zur_linde, lindner, pennine, talblick, meadowbrook)),
         *(draw() for draw in (coastal, isartal, letter, minutes)),
         copy_of(twice),
-        *unreadable(photo),
+        *unreadable(long),
     ]
 
 

@@ -92,7 +92,7 @@ def copy_of(original: Sample) -> Sample:
     return Sample("letters/forwarded invoice (2).pdf", original.content, "duplicate", "same_bytes", None, {}, TWICE)
 
 
-def unreadable(readable_jpeg: Sample) -> list[Sample]:
+def unreadable(readable: Sample) -> list[Sample]:
     """Files that end in quarantine: encrypted, empty, no PDF in spite of the name, cut off in the middle."""
     locked = Sheet(password="not a secret")  # noqa: S106 - a password that nobody needs to know
     locked.text(60, 80, "Salary statement, only for the person it was sent to.", 12)
@@ -102,8 +102,8 @@ def unreadable(readable_jpeg: Sample) -> list[Sample]:
         Sample("damaged/empty.pdf", b"", "quarantined", "empty_file"),
         Sample("damaged/notes.pdf", notes.encode(), "quarantined", "unsupported_type"),
         Sample(
-            "damaged/half-an-upload.jpg",
-            readable_jpeg.content[: len(readable_jpeg.content) // 3],
+            "damaged/half-an-upload.pdf",
+            readable.content[: len(readable.content) // 2],
             "quarantined",
             "unreadable",
         ),
