@@ -7,8 +7,9 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# How long what a refused client still sends is taken off the line.
-_SECONDS = 5.0
+# Seconds for which what a refused client still sends is taken off the line, in all and without news from it: a client
+# may also be waiting for the answer before it sends anything.
+_IN_ALL, _WITHOUT_NEWS = 5.0, 0.5
 
 
 class TakeInUnread:
@@ -35,9 +36,9 @@ class TakeInUnread:
         async def send_after_the_rest(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] >= 400:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_SECONDS):
+                    async with asyncio.timeout(_IN_ALL):
                         while not complete:
-                            await receive_and_note()
+                            await asyncio.wait_for(receive_and_note(), _WITHOUT_NEWS)
             await send(message)
 
         return await self._app(scope, receive_and_note, send_after_the_rest)

@@ -1,6 +1,7 @@
 """A worker process: jobs come in on standard input, one line of JSON each, and answers go out on standard output.
 
-For each `Work` it answers any number of `{"progress": [number, total, name]}` and then one of
+It says `{"ready": true}` once it has imported what it needs. For each `Work` it answers with any number of
+`{"progress": [number, total, name]}` and then one of
 
     {"result": {…}}     what the processing function returned
     {"refused": {…}}    the document cannot be done: step, code, message
@@ -30,21 +31,19 @@ from engine.work import WORK, Process, WorkRefusedError
 
 # Where Linux' prctl is told which signal the death of the parent sends (man 2 prctl).
 _PR_SET_PDEATHSIG = 1
-# The service and whoever waits for its answers come first on a busy machine.
-_NICENESS = 5
 
 
 def main(processing: str, readings: str) -> None:
     """Serve until standard input ends. `processing` is the import path `module:function` of a `Process`."""
     jobs, answers = _take_streams()
     _end_with_the_service()
-    os.nice(_NICENESS)
     faulthandler.enable()
     # Messages of the libraries may quote the document.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     module, _, function = processing.partition(":")
     process = cast(Process, getattr(importlib.import_module(module), function))
+    _say(answers, {"ready": True})
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs, waiting), daemon=True).start()
     while True:
@@ -52,19 +51,20 @@ def main(processing: str, readings: str) -> None:
 
 
 def _do(line: bytes, process: Process, readings: Path, answers: BinaryIO) -> None:
-    def say(answer: dict[str, Any]) -> None:
-        # What UTF-8 cannot say (halves of surrogate pairs, from broken fonts) becomes a question mark.
-        answers.write(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
-        answers.flush()
-
     try:
-        result = process(WORK.validate_json(line), readings, lambda *stage: say({"progress": stage}))
-        say({"result": result})
+        result = process(WORK.validate_json(line), readings, lambda *stage: _say(answers, {"progress": stage}))
+        _say(answers, {"result": result})
     except WorkRefusedError as error:
-        say({"refused": error.error})
-    except Exception as error:  # whatever a reader raises is its job's failure, not the worker's end
+        _say(answers, {"refused": error.error})
+    except Exception as error:  # whatever a reader raises is the failure of its job, not the end of the worker
         last = traceback.extract_tb(error.__traceback__)[-1]
-        say({"failed": f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"})
+        _say(answers, {"failed": f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"})
+
+
+def _say(answers: BinaryIO, answer: dict[str, Any]) -> None:
+    # What UTF-8 cannot say (halves of surrogate pairs, from broken fonts) becomes a question mark.
+    answers.write(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
+    answers.flush()
 
 
 def _take_streams() -> tuple[BinaryIO, BinaryIO]:

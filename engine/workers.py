@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from engine.catalog import Catalog
 from engine.queue import Job, Kind, Queue
@@ -91,7 +91,8 @@ class Pool:
         worker = Worker(self._command)
         job: Job | None = None
         try:
-            await worker.warm_up()
+            with contextlib.suppress(WorkerFailedError):  # the first job will tell
+                await worker.start()
             while True:
                 try:
                     job = job or self._queue.claim()
@@ -123,6 +124,7 @@ class Pool:
     async def _attempt(self, worker: Worker, job: Job, work: Work) -> None:
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
+                await worker.start()
                 async with asyncio.timeout(self._job_seconds):
                     answer = await worker.do(work, functools.partial(self._progress.__setitem__, job.id))
             except TimeoutError:
@@ -163,47 +165,58 @@ class Worker:
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
 
-    async def warm_up(self) -> None:
-        """Start the process ahead of its first job, which needs what it imports."""
-        with contextlib.suppress(WorkerFailedError):  # the first job will tell
-            await self._running()
+    async def start(self) -> None:
+        """Have a process that is ready for a job. Raises `WorkerFailedError` when there is none to be had."""
+        if self._process is not None and self._process.returncode is None:
+            return
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=_environment(),
+                limit=_LONGEST_ANSWER,
+            )
+        except OSError as error:
+            raise WorkerFailedError(f"the worker could not be started: {error.strerror}") from None
+        await self._hear()
 
     async def do(self, work: Work, on_progress: Callable[[Stage], None]) -> dict[str, Any]:
         """Have a job done: the `result` or the `refused` of its last answer (see engine.worker).
 
-        Raises `WorkerFailedError` when the process cannot be started, dies, or fails at the job.
+        Raises `WorkerFailedError` when the process dies, or fails at the job.
         """
-        process = await self._running()
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - as `_running` asks for
-        try:
-            process.stdin.write(WORK.dump_json(work) + b"\n")
-            await process.stdin.drain()
-            while True:
-                answer: dict[str, Any] = json.loads(await process.stdout.readline())
-                if "progress" not in answer:
-                    break
-                number, total, name = answer["progress"]
-                on_progress((number, total, name))
-        except (OSError, ValueError):  # the pipe broke, or ended in the middle of an answer
-            await self.stop()
-            raise WorkerFailedError(f"the worker ended with {process.returncode}") from None
+        await self._say(WORK.dump_json(work) + b"\n")
+        while "progress" in (answer := await self._hear()):
+            number, total, name = answer["progress"]
+            on_progress((number, total, name))
         if "failed" in answer:
             raise WorkerFailedError(answer["failed"])
         return answer
 
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            try:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    env=_environment(),
-                    limit=_LONGEST_ANSWER,
-                )
-            except OSError as error:
-                raise WorkerFailedError(f"the worker could not be started: {error.strerror}") from None
-        return self._process
+    async def _say(self, line: bytes) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise WorkerFailedError("the worker is not running")
+        try:
+            process.stdin.write(line)
+            await process.stdin.drain()
+        except OSError:
+            await self._fail(process)
+
+    async def _hear(self) -> dict[str, Any]:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise WorkerFailedError("the worker is not running")
+        try:
+            answer: dict[str, Any] = json.loads(await process.stdout.readline())
+        except ValueError:  # the end of the stream, perhaps in the middle of an answer
+            await self._fail(process)
+        return answer
+
+    async def _fail(self, process: asyncio.subprocess.Process) -> NoReturn:
+        await self.stop()
+        raise WorkerFailedError(f"the worker ended with {process.returncode}") from None
 
     async def stop(self) -> None:
         """End the process at once, whatever it is doing."""
