@@ -54,6 +54,12 @@ def wait_for(path: str) -> None:
         time.sleep(0.01)
 
 
+def touch_and_wait_for(paths: str) -> None:
+    mine, other = paths.split()
+    Path(mine).touch()
+    wait_for(other)
+
+
 def compute_until(path: str) -> None:
     while not Path(path).exists():
         sum(range(10_000))
@@ -82,5 +88,8 @@ COMMANDS: dict[str, Callable[[str], dict[str, Any] | None]] = {
     "raise-always": fail,
     "print": print,
     "refuse": refuse,
+    "touch-and-wait-for": touch_and_wait_for,
+    "long-answer": lambda length: RESULT | {"data": {"number": "x" * int(length)}},
+    "environment": lambda _: RESULT | {"data": dict(os.environ)},
     "odd-text": lambda _: RESULT | {"data": {"number": "half a pair \ud800"}},
 }

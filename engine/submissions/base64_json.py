@@ -109,7 +109,7 @@ class _Splitter:
         if found.group() == b"\\":
             self._escape = b"\\"
         elif self._in_document:
-            self._in_document = False
+            self._in_document = self._is_value = False
             self._keep(b'"')
         else:
             if self._depth == 1 and not self._is_value:
@@ -192,7 +192,7 @@ class Base64Decoder:
         text, self._pending = self._pending[:length], self._pending[length:]
         if not text:
             return
-        if self._ended:
+        if self._ended or text.endswith(b"==="):
             _refuse()
         self._ended = text.endswith(b"=")
         try:
