@@ -29,9 +29,9 @@ def pdf(password: str | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def image(kind: str) -> bytes:
+def image(kind: str, size: int = 20) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (20, 20), "white").save(buffer, kind)
+    Image.effect_noise((size, size), 50).convert("RGB").save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -82,7 +82,7 @@ def test_a_locked_pdf_is_refused(spool: Spool) -> None:
     assert refused(spool, pdf(password="open sesame")) is Reason.ENCRYPTED
 
 
-@pytest.mark.parametrize("content", [b"%PDF-1.7 and then nothing", image("PNG")[:60]])
+@pytest.mark.parametrize("content", [b"%PDF-1.7 and then nothing", image("PNG")[:60], image("JPEG", 200)[:3000]])
 def test_a_broken_file_is_refused(spool: Spool, content: bytes) -> None:
     """The right beginning is not enough: it must open."""
     assert refused(spool, content) is Reason.UNREADABLE

@@ -25,8 +25,9 @@ CHUNK = 1 << 20
 #: Bytes from the beginning that tell a file's type; what `filetype` itself looks at.
 HEAD = 8192
 
-#: PDFium is not thread-safe, and documents are taken on several threads.
-PDFIUM = threading.Lock()
+#: Documents are taken on several threads, but looked at one by one: PDFium is not thread-safe, and a decoded page of a
+#: hundred megapixels takes 300 MB.
+LOOKING = threading.Lock()
 
 
 class Spool:
@@ -91,7 +92,7 @@ def _sniff(path: Path) -> str | None:
 
 def _check_pdf(path: Path) -> None:
     try:
-        with PDFIUM:
+        with LOOKING:
             pdf = pdfium.PdfDocument(path)
             pages = len(pdf)
             pdf.close()
@@ -109,8 +110,8 @@ def _check_image(path: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.verify()
+            with LOOKING, Image.open(path) as image:
+                image.load()  # opening looks at the header alone; half an upload has a good one
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DocumentError(Reason.TOO_LARGE, "The image has more pixels than a page can need.") from None
     except Exception:  # Pillow's decoders raise whatever the bytes provoke
