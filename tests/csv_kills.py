@@ -247,7 +247,8 @@ def random_moments(place: Place) -> dict[str, Any]:
     chance, kills = random.Random(7), 0  # noqa: S311 - moments, not secrets
     while True:
         pid = fork(work)
-        time.sleep(chance.uniform(0.01, 0.25))  # the moment of the kill, not a wait for anything
+        # The moment of the kill, not a wait for anything; later each time, so that a slow machine gets to the end.
+        time.sleep(chance.uniform(0.01, 0.1 + 0.1 * kills))
         os.kill(pid, signal.SIGKILL)
         if not os.WIFSIGNALED(os.waitpid(pid, 0)[1]):
             break

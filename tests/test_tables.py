@@ -180,6 +180,23 @@ def test_a_value_that_does_not_fit_is_found_and_never_becomes_another(column: st
     assert len(made["invoice_line_items"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ({"type": "string", "format": "date-time"}, "2024-02-29T12:30:00Z", "20240229T123000"),
+        ({"type": "string", "format": "date-time"}, "2024-02-29T12:30:00.5+02:00", "29.02.2024 12:30"),
+        ({"type": "string", "format": "time"}, "12:30:00", "noon"),
+        ({"type": "object", "additionalProperties": {"type": "number"}}, {"a": 1}, [1]),
+    ],
+)
+def test_moments_and_maps_are_text_and_checked(field: dict[str, Any], good: Any, bad: Any) -> None:
+    """ISO moments stand as they came, free keys as JSON text; anything else is a finding."""
+    schema = schema_of(f=field)
+    assert check({"f": good}, schema) == []
+    assert value("f", {"f": good}, schema) == (good if isinstance(good, str) else json.dumps(good))
+    assert check({"f": bad}, schema) == ["f"]
+
+
 def test_findings_say_where() -> None:
     """Paths lead through objects and lines, lines counted from 1."""
     data = {"seller": {"contact": {"phone": []}}, "line_items": [{"amount": 1}, {"amount": "x"}, 3]}
