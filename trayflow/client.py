@@ -96,7 +96,8 @@ class DocuTray:
     ) -> None:
         address = _address(base_url)
         self._key = _key(api_key)
-        tls = httpx.create_ssl_context()
+        # One trust store for both pools: to read it takes longer than all the rest.
+        tls = httpx.create_ssl_context() if transport is None else True
 
         def pool(kept: int) -> httpx.AsyncClient:
             return httpx.AsyncClient(
