@@ -47,7 +47,7 @@ def check_type(document_type: DocumentType) -> tuple[Rule, ...]:
     """The parsed rules of a type; raises `ValueError` when its schema or a rule is not well-formed."""
     try:
         Draft202012Validator.check_schema(document_type.json_schema)
-    except Exception as error:  # noqa: BLE001 - jsonschema raises its own and, for odd schemas, those of `referencing`
+    except Exception as error:
         raise ValueError(f"jsonSchema: {getattr(error, 'message', error)}") from None
     return parse_rules(document_type.rules, document_type.json_schema)
 

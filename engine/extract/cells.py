@@ -34,6 +34,7 @@ def value_of(column: Column, texts: Sequence[str], sign: int, context: Context, 
 
 
 def _number(column: Column, text: str, sign: int, manner: Manner) -> float | int | None:
+    text = text.rstrip("xX×*")
     found = [a for a in amounts_in(text, manner.mark, by_ocr=manner.by_ocr) if not a.percent]
     if not found:
         return None
@@ -41,7 +42,7 @@ def _number(column: Column, text: str, sign: int, manner: Manner) -> float | int
     value = found[0].value if column.kind == "quantity" or "column_unit_price" in column.sources else found[-1].value
     if sign:
         value = sign * abs(value)
-    elif _OUT.search(text) and "column_amount" in column.sources | {s for s in column.sources if s == "column_balance"}:
+    elif _OUT.search(text) and column.sources & {"column_amount", "column_balance"}:
         value = -abs(value)
     if column.type == "integer":
         return int(value) if value == int(value) else None
@@ -88,28 +89,37 @@ def holds(row: Mapping[str, Any], rule: Product) -> bool | None:
     return abs(product - target) <= product_tolerance(known)
 
 
-def mended(row: dict[str, Any], numbers: Sequence[str], rules: Sequence[Product], manner: Manner) -> dict[str, Any]:
-    """The row, with its numbers given to other columns where only then its product is right."""
+def mended(
+    row: dict[str, Any], figures: Sequence[str], rules: Sequence[Product], manner: Manner, order: Sequence[str]
+) -> dict[str, Any]:
+    """The row, with its figures given to other columns where only then its product is right.
+
+    `order` are the columns as they stand from left to right.
+    """
     rule = next((rule for rule in rules if len(rule.of) == 2), None)
-    if rule is None or holds(row, rule) or any(row.get(name) is None and name not in row for name in rule.of):
+    if rule is None or holds(row, rule):
         return row
-    for first, second, third in _products(numbers, manner):
-        if row.get(rule.equals) in (None, third):
-            return {**row, rule.of[0]: first, rule.of[1]: second, rule.equals: third}
+    names = sorted(rule.of, key=lambda name: order.index(name) if name in order else len(order))
+    in_doubt = names if set(names) <= set(order) else list(rule.of)
+    for first, second, third in _products(figures, manner):
+        if row[rule.equals] in (None, third):
+            # A count is whole more often than a price is.
+            if set(names) > set(order) and first != int(first) and second == int(second):
+                first, second = second, first
+            return {**row, in_doubt[0]: first, in_doubt[1]: second, rule.equals: third}
     return row
 
 
-def _products(numbers: Sequence[str], manner: Manner) -> Iterator[tuple[float, float, float]]:
-    """Numbers of a row in the order printed of which the first two multiply to the third."""
+def _products(figures: Sequence[str], manner: Manner) -> Iterator[tuple[float, float, float]]:
+    """Figures of a row in the order printed of which the first two multiply to the third."""
     values = [
         amount.value
-        for text in numbers
-        for amount in list(amounts_in(text, manner.mark, by_ocr=manner.by_ocr))[:1]
+        for text in figures
+        for amount in list(amounts_in(text.rstrip("xX×*"), manner.mark, by_ocr=manner.by_ocr))[:1]
         if not amount.percent
     ]
     for i, first in enumerate(values):
         for j in range(i + 1, len(values)):
             for third in values[j + 1 :]:
-                product = first * values[j]
-                if third and abs(product - third) < 0.0051 and (first, values[j]) != (1.0, 1.0):
+                if third and abs(first * values[j] - third) < 0.0051:
                     yield first, values[j], third

@@ -1,43 +1,31 @@
-"""The body of a table without rules: the print below its headings becomes rows of cells, by where it stands."""
+"""The body of a table without rules: what stands below which heading, line by line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.documents import Word
 from engine.extract.context import Context
+from engine.extract.grouping import BodyLine
 from engine.extract.headings import Header, Heading
 from engine.extract.layout import Line, Segment
 
-# A line that starts with one of these ends the table: what follows adds up.
+# A line that has one of these ends the table: what follows adds up.
 ENDS = frozenset(
-    "net_total subtotal lines_total tax_total total grand_total amount_due amount_paid cash change rounding"
-    " closing_balance".split()
+    "net_total subtotal lines_total tax_total total grand_total amount_due cash change rounding closing_balance".split()
 )
-_SKIPPED = frozenset({"opening_balance", "closing_balance", "other_amount"})
+# Lines within a table that are none of its rows.
+SKIPPED = frozenset({"opening_balance", "closing_balance", "other_amount", "discount"})
+_TEXTUAL = frozenset({"text", "name", "id", "address"})
 _NUMBER = re.compile(
-    r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’ ]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?[A-Z*]{0,2}"
+    r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?(?:[A-Z]{1,2}|[xX×*])?"
 )
-_SIGN = re.compile(r"(?:[$€£¥₹%@x×*-]|RM|Rs\.?|EUR|USD|GBP|CHF|[A-Z]{3})")
-_UNIT = re.compile(r"[^\W\d_]{1,7}\.?(?:\(s\))?\.?|%")
-_FURTHEST = 2.6  # between the lines of one row, in line heights
-_LONGEST_GAP = 14.0  # between two rows
-_MOST_CONTINUED = 3
-
-
-@dataclass(slots=True)
-class Cells:
-    """The texts of a row by heading, what stands above or below it aside, and the lines they were on."""
-
-    by_heading: dict[int, list[str]] = field(default_factory=dict)
-    numbers: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    continued: int = 0
-
-    def add(self, heading: int, text: str) -> None:
-        self.by_heading.setdefault(heading, []).append(text)
+_PERCENT = re.compile(r"%\s*$")
+_SIGN = re.compile(r"(?:[$€£¥₹@x×*-]|RM|Rs\.?|EUR|USD|GBP|CHF|[A-Z]{3})")
+_UNIT = re.compile(r"[^\W\d_]{1,7}\.?(?:\(s\))?\.?|%|€|EUR")
+_LONGEST_GAP = 14.0  # between two rows, in line heights
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,131 +38,66 @@ class _Chunk:
     numeric: bool
 
 
-def body_of(header: Header, context: Context, until: int | None = None) -> list[Cells]:
-    """The rows below a header, down to the totals, the end of the page or the line `until`."""
-    grid = _Grid(header, context)
-    end = len(context.layout.lines) if until is None else until
-    for number in range(header.last + 1, end):
+def body_of(header: Header, context: Context, until: int | None) -> Iterator[BodyLine]:
+    """The lines below a header, down to the totals, the end of the page or the line `until`."""
+    grid = _Grid(header)
+    last: Line | None = None
+    for number in range(header.last + 1, len(context.layout.lines) if until is None else until):
         line = context.layout.lines[number]
-        if line.page != header.page or not grid.take(number, line):
-            break
-    return grid.finished()
+        height = max(1.0, line.segments[0].height)
+        if line.page != header.page or (last is not None and line.y0 - last.y1 > _LONGEST_GAP * height):
+            return
+        leading = _leading_concepts(number, context)
+        if any(concepts & ENDS for concepts in leading) and (last is not None or context.layout.lines[header.last].y1 < line.y0 - height):
+            return
+        if leading and leading[0] & SKIPPED and _first_segment_is_labelled(number, context):
+            continue
+        last = line
+        yield grid.line(number, line, height)
+
+
+def _leading_concepts(number: int, context: Context) -> list[set[str]]:
+    """The concepts of the labels that begin the line's segments."""
+    return [set(label.concepts) for label in context.labels_on(number) if label.start <= 1 and label.firm]
+
+
+def _first_segment_is_labelled(number: int, context: Context) -> bool:
+    return any(label.segment == 0 and label.start <= 1 for label in context.labels_on(number))
 
 
 class _Grid:
-    def __init__(self, header: Header, context: Context) -> None:
-        self._header = header
-        self._context = context
-        self._rows: list[Cells] = []
-        self._above: list[tuple[int, str]] = []  # text that may belong to the row below it
-        self._last_y: float | None = None
-        self._text = next(
-            (i for i, h in enumerate(header.headings) if h.target and h.target.kind in ("text", "name")), None
-        )
-        amounts = [i for i, h in enumerate(header.headings) if h.target and h.target.kind == "money"]
-        self._amounts = set(amounts)
+    """Assigns the print of a line to the headings of a table."""
 
-    def take(self, number: int, line: Line) -> bool:
-        """Put a line into its row; False when the table has ended before it."""
-        height = max(1.0, line.segments[0].height)
-        first = self._last_y is None
-        if self._last_y is not None and line.y0 - self._last_y > _LONGEST_GAP * height:
-            return False
-        label = self._leading_label(number)
-        if label & _SKIPPED:
-            return True
-        if label & ENDS and not first:
-            return False
-        cells: dict[int, list[_Chunk]] = {}
-        for chunk in self._chunks(line):
-            cells.setdefault(self._column_of(chunk), []).append(chunk)
-        near = self._last_y is not None and line.y0 - self._last_y <= _FURTHEST * height
-        self._place(number, cells, near)
-        self._last_y = line.y1
-        return True
+    def __init__(self, header: Header) -> None:
+        self._headings = header.headings
+        self._text = next((i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None)
 
-    def finished(self) -> list[Cells]:
-        return self._rows
-
-    def _place(self, number: int, cells: dict[int, list[_Chunk]], near: bool) -> None:
-        values = {i for i, chunks in cells.items() if self._is_value(i) and any(c.numeric for c in chunks)}
+    def line(self, number: int, line: Line, height: float) -> BodyLine:
+        cells: dict[int, list[str]] = {}
+        values: set[int] = set()
+        figures: list[str] = []
+        for chunk in (chunk for segment in line.segments for chunk in self._split(segment)):
+            heading = self._column_of(chunk)
+            target = self._headings[heading].target
+            is_figure = target is not None and target.kind not in _TEXTUAL and target.kind != "date"
+            if is_figure and not chunk.numeric:
+                continue
+            cells.setdefault(heading, []).append(chunk.text)
+            if chunk.numeric:
+                figures.append(chunk.text)
+                if is_figure and not _PERCENT.search(chunk.text):
+                    values.add(heading)
         texts = cells.get(self._text, []) if self._text is not None else []
-        text = " ".join(chunk.text for chunk in texts)
-        if values & self._amounts or (len(values) >= 2 and texts):
-            row = self._rows[-1] if self._rows else None
-            if row is not None and near and self._completes(row, values, text, number):
-                self._fill(row, number, cells)
-                return
-            row = Cells()
-            if self._text is not None and not _wordy(text):
-                for above, line_text in self._above:
-                    row.add(self._text, line_text)
-                    row.lines.append(above)
-            elif self._rows and near:
-                self._continue(self._rows[-1])
-            self._above = []
-            self._rows.append(row)
-            self._fill(row, number, cells)
-            return
-        if _wordy(text):
-            row = self._rows[-1] if self._rows else None
-            if row is not None and near and self._text is not None and not row.by_heading.get(self._text):
-                row.add(self._text, text)
-                row.lines.append(number)
-            else:
-                self._above = [*self._above, (number, text)] if near or not self._rows else [(number, text)]
-                if row is not None and self._own_text(row):
-                    self._continue(row)
-
-    def _own_text(self, row: Cells) -> bool:
-        return self._text is not None and any(_wordy(text) for text in row.by_heading.get(self._text, []))
-
-    def _continue(self, row: Cells) -> None:
-        """Give the text below a row to it: its description goes on there."""
-        for above, text in self._above:
-            if row.continued < _MOST_CONTINUED and self._text is not None and ":" not in text:
-                row.add(self._text, text)
-                row.lines.append(above)
-                row.continued += 1
-        self._above = []
-
-    def _completes(self, row: Cells, values: set[int], text: str, number: int) -> bool:
-        """Whether a line's numbers are those that the row above still lacks, printed a little lower."""
-        taken = {i for i in row.by_heading if self._is_value(i)}
-        last = self._context.layout.lines[row.lines[-1]]
-        line = self._context.layout.lines[number]
-        close = line.y0 - last.y1 < 0.35 * max(1.0, line.segments[0].height)
-        lacking = not taken & self._amounts or close
-        return not values & taken and lacking and not (_wordy(text) and self._own_text(row) and taken & self._amounts)
-
-    def _fill(self, row: Cells, number: int, cells: dict[int, list[_Chunk]]) -> None:
-        row.lines.append(number)
-        for heading, chunks in sorted(cells.items()):
-            for chunk in chunks:
-                if self._is_value(heading) and not chunk.numeric and self._header.headings[heading].target:
-                    continue
-                row.add(heading, chunk.text)
-                if chunk.numeric:
-                    row.numbers.append(chunk.text)
-
-    def _is_value(self, heading: int) -> bool:
-        target = self._header.headings[heading].target
-        return target is not None and target.kind not in ("text", "name", "id", "date")
-
-    def _leading_label(self, number: int) -> set[str]:
-        labels = self._context.labels_on(number)
-        first = labels[0] if labels else None
-        if first is None or first.start > 0 or not first.firm:
-            return set()
-        # In a column of descriptions a label is one of them, unless it stands further right, as totals do.
-        return set(first.concepts)
-
-    def _chunks(self, line: Line) -> Iterator[_Chunk]:
-        for segment in line.segments:
-            yield from self._split(segment)
+        amounts = {i for i in values if (target := self._headings[i].target) and target.kind == "money"}
+        leading = re.match(r"\d+(?:[.,]\d+)?(?=\s)", texts[0]) if texts else None
+        if leading:
+            figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods
+        return BodyLine(
+            number, line.y0, line.y1, height, cells, frozenset(values), frozenset(amounts), " ".join(texts), tuple(figures)
+        )
 
     def _split(self, segment: Segment) -> Iterator[_Chunk]:
-        """A segment as numbers and text: numbers split off where they stand below a heading of numbers."""
+        """A segment as numbers and text: numbers split off unless they stand below the heading of a text."""
         run: list[Word] = []
         words = list(segment.words)
         at = 0
@@ -200,17 +123,14 @@ class _Grid:
         if not _NUMBER.fullmatch(words[at + length].text):
             return 0
         length += 1
-        if at + length < len(words) and re.fullmatch(r"\d{3}[.,]\d{2}", words[at + length].text) and length == 1:
-            gap = words[at + 1].x0 - words[at].x1
-            if re.fullmatch(r"\d{1,3}", words[at].text) and gap < 0.5 * (words[at].y1 - words[at].y0):
-                length += 1  # 1 234,56
+        if length == 1 and _goes_on_in_thousands(words, at):
+            length += 1
         number = _chunk(words[at : at + length], numeric=True)
-        heading = self._header.headings[self._column_of(number)]
-        alone = at == 0 and at + length >= len(words) - 1
-        if heading.target is None or heading.target.kind in ("text", "name"):
-            if not (alone or (at == 0 and heading.target is None and number.x1 < self._text_starts())):
-                return 0
-        elif not alone and at > 0 and not _touches(number, heading):
+        heading = self._headings[self._column_of(number)]
+        alone = at == 0 and at + length == len(words)
+        if heading.target is not None and heading.target.kind in _TEXTUAL and not alone:
+            return 0
+        if not alone and not _touches(number, heading) and (at > 0 and not _NUMBER.fullmatch(words[at - 1].text)):
             return 0
         if at + length < len(words) and self._is_unit(words, at + length):
             length += 1
@@ -223,24 +143,29 @@ class _Grid:
             return False
         if at + 1 < len(words) and not _NUMBER.fullmatch(words[at + 1].text):
             return False
-        return self._text is None or _distance(word.x0, word.x1, self._header.headings[self._text])[0] > 0
-
-    def _text_starts(self) -> float:
-        return self._header.headings[self._text].x0 if self._text is not None else 0.0
+        return self._text is None or _distance(word.x0, word.x1, self._headings[self._text])[0] > 0
 
     def _column_of(self, chunk: _Chunk) -> int:
-        """The heading that a chunk stands below: a text's begin counts, a number's whole width."""
-        headings = self._header.headings
+        """The heading that a chunk stands below: of a text the beginning counts, of a number its whole width."""
+        headings = self._headings
         if chunk.numeric:
             return min(range(len(headings)), key=lambda i: _distance(chunk.x0, chunk.x1, headings[i]))
         if self._text is not None:
             own = headings[self._text]
-            left = [h.x1 for h in headings[: self._text]]
-            right = [h.x0 for h in headings[self._text + 1 :]]
-            if (not left or chunk.x0 > max(left) - 2 or own.x0 <= chunk.x0) and (not right or chunk.x0 < min(right)):
+            left = max((h.x1 for h in headings[: self._text]), default=0.0)
+            right = min((h.x0 for h in headings[self._text + 1 :]), default=float("inf"))
+            if (chunk.x0 > left - 2 or own.x0 <= chunk.x0) and chunk.x0 < right:
                 return self._text
-        start = chunk.x0
-        return min(range(len(headings)), key=lambda i: _distance(start, min(chunk.x1, start + 30), headings[i]))
+        end = min(chunk.x1, chunk.x0 + 30)
+        return min(range(len(headings)), key=lambda i: _distance(chunk.x0, end, headings[i]))
+
+
+def _goes_on_in_thousands(words: Sequence[Word], at: int) -> bool:
+    """Whether `1` and `234,56` are one number: only a narrow space stands between them."""
+    if at + 1 >= len(words) or not re.fullmatch(r"\d{3}[.,]\d{2}", words[at + 1].text):
+        return False
+    gap = words[at + 1].x0 - words[at].x1
+    return bool(re.fullmatch(r"-?\d{1,3}", words[at].text)) and gap < 0.5 * (words[at].y1 - words[at].y0)
 
 
 def _chunk(words: Sequence[Word], *, numeric: bool) -> _Chunk:
@@ -248,7 +173,7 @@ def _chunk(words: Sequence[Word], *, numeric: bool) -> _Chunk:
 
 
 def _distance(x0: float, x1: float, heading: Heading) -> tuple[float, float]:
-    """How far an interval is from a heading: 0 when they overlap, then the nearer the middles the better."""
+    """How far an interval is from a heading: 0 when they overlap, then the nearer edges or middles are the better."""
     gap = max(heading.x0 - x1, x0 - heading.x1, 0.0)
     edges = min(abs(heading.x0 - x0), abs(heading.x1 - x1), abs(heading.x0 + heading.x1 - x0 - x1) / 2)
     return gap, edges
@@ -256,7 +181,3 @@ def _distance(x0: float, x1: float, heading: Heading) -> tuple[float, float]:
 
 def _touches(chunk: _Chunk, heading: Heading) -> bool:
     return chunk.x0 < heading.x1 + 4 and heading.x0 - 4 < chunk.x1
-
-
-def _wordy(text: str) -> bool:
-    return sum(char.isalpha() for char in text) >= 2

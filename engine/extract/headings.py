@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,11 @@ from engine.extract.text import key_of, tokens_of
 
 # Words of one heading on two lines stand at most this many line heights apart.
 _NEXT_LINE = 0.9
+_MOST_LINES = 3
+_LONGEST_HEADING = 9
+_MOST_DIGITS = 4
+_MOST_VARIANTS = 6
+_TEXTUAL = frozenset({"text", "name", "id", "address"})
 _DEBIT, _CREDIT, _AMOUNT = "column_debit", "column_credit", "column_amount"
 
 
@@ -20,7 +26,8 @@ _DEBIT, _CREDIT, _AMOUNT = "column_debit", "column_credit", "column_amount"
 class Heading:
     """A column's heading: its place in points, and the schema's column that stands below it, if any.
 
-    `sign` is -1 for a column of debits and 1 for one of credits, both of which fill a column of signed amounts.
+    `sign` is -1 for a column of debits and 1 for one of credits, both of which fill a column of signed amounts. `known`
+    says that the words are a heading of the lexicon or the schema.
     """
 
     text: str
@@ -28,6 +35,7 @@ class Heading:
     x1: float
     target: Column | None
     sign: int = 0
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,38 @@ def find_headers(layout: Layout, rows: Rows, index: Index) -> list[Header]:
     return found
 
 
+def variants(header: Header, rows: Rows, index: Index) -> Iterator[Header]:
+    """The ways to read a header: each heading once where several head the same column, two words together or apart."""
+    apart = tuple(part for heading in header.headings for part in _parts(heading, rows, index))
+    for headings in dict.fromkeys((header.headings, apart)):
+        doubles: dict[tuple[str, int], list[int]] = {}
+        for position, heading in enumerate(headings):
+            if heading.target is not None:
+                doubles.setdefault((heading.target.name, heading.sign), []).append(position)
+        # What a line comes to stands behind its parts: amounts are looked for from the right.
+        choices = [p if headings[p[0]].target.kind in _TEXTUAL else p[::-1] for p in doubles.values()]  # type: ignore[union-attr]
+        for kept in itertools.islice(itertools.product(*choices), _MOST_VARIANTS):
+            chosen = tuple(h if h.target is None or i in kept else replace(h, target=None) for i, h in enumerate(headings))
+            yield replace(header, headings=chosen)
+
+
+def _parts(heading: Heading, rows: Rows, index: Index) -> Iterator[Heading]:
+    """The words of a heading as headings of their own, where each of them is one: `TAX AMOUNT`."""
+    tokens = tokens_of(heading.text)
+    concepts = [index.exact(token.key) for token in tokens]
+    if len(tokens) != 2 or not all(concepts):
+        yield heading
+        return
+    width = (heading.x1 - heading.x0) / max(1, len(heading.text))
+    for token, known in zip(tokens, concepts, strict=True):
+        target, sign = target_of(known, rows)
+        x0, x1 = heading.x0 + token.start * width, heading.x0 + token.end * width
+        yield Heading(heading.text[token.start : token.end], x0, x1, target, sign)
+
+
 def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index) -> Header | None:
     headings = list(_headings(line, layout, rows, index))
-    if sum(heading.target is not None for heading in headings) < 1 or len(headings) < 2 or _digits(line) > 4:
+    if not any(heading.target for heading in headings) or _digits(line) > _MOST_DIGITS or _is_sentence(line):
         return None
     first = last = number
     for other in _neighbours(number, layout):
@@ -66,18 +103,45 @@ def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index
         if touched:
             headings = extended
             first, last = min(first, other), max(last, other)
-    header = Header(tuple(_without_doubles(headings)), first, last, line.page)
-    numeric = {h.target.name for h in header.headings if h.target and h.target.kind not in ("text", "name", "id")}
-    return header if len(header.targets) >= 2 and numeric else None
+    headings = _with_text_column(headings, line, rows)
+    header = Header(tuple(headings), first, last, line.page)
+    figures = {h.target.name for h in headings if h.target and h.target.kind not in _TEXTUAL and h.target.kind != "date"}
+    return header if len(header.targets) >= 2 and figures and len(headings) >= 2 else None
+
+
+def _is_sentence(line: Line) -> bool:
+    """Whether a line is running text: many words without the gaps that stand between headings."""
+    return any(len(segment.words) > _LONGEST_HEADING for segment in line.segments)
+
+
+def _with_text_column(headings: list[Heading], line: Line, rows: Rows) -> list[Heading]:
+    """The headings, with one for the description on the left when nothing heads it."""
+    text = next((column for column in rows.columns if column.kind in ("text", "name")), None)
+    figures = [h for h in headings if h.target and h.target.kind not in _TEXTUAL]
+    if text is None or any(h.target is text for h in headings) or not figures:
+        return headings
+    unknown = [h for h in headings if h.target is None and h.x1 < figures[-1].x0 and not h.known]
+    widest = max(unknown, key=lambda h: h.x1 - h.x0, default=None)
+    if widest is not None:
+        return [replace(h, target=text) if h is widest else h for h in headings]
+    left = min(h.x0 for h in figures)
+    return [Heading("", line.x0 - 5, max(line.x0, left - 5), text), *headings] if left > line.x0 + 20 else headings
 
 
 def _headings(line: Line, layout: Layout, rows: Rows, index: Index) -> Iterator[Heading]:
+    """The headings on a line: known words, and the runs of words between them."""
     fuzzy = layout.pages[line.page].source == "ocr"
     for segment in line.segments:
-        text = segment.text
-        for start, end, concepts, _ in matches(text, index, fuzzy=fuzzy):
-            target, sign = target_of(concepts, rows)
-            yield Heading(text[start:end], x_at(segment, start), x_at(segment, end), target, sign)
+        text, at = segment.text, 0
+        for start, end, concepts, _ in [*matches(text, index, fuzzy=fuzzy), (len(text), len(text), (), 0.0)]:
+            between = text[at:start]
+            if any(char.isalnum() for char in between):
+                begin = at + len(between) - len(between.lstrip(" .:/|-"))
+                yield Heading(between.strip(" .:/|-"), x_at(segment, begin), x_at(segment, start), None, 0, known=False)
+            if concepts:
+                target, sign = target_of(concepts, rows)
+                yield Heading(text[start:end], x_at(segment, start), x_at(segment, end), target, sign)
+            at = end
 
 
 def target_of(concepts: Sequence[str], rows: Rows) -> tuple[Column | None, int]:
@@ -94,17 +158,17 @@ def target_of(concepts: Sequence[str], rows: Rows) -> tuple[Column | None, int]:
 
 
 def _neighbours(number: int, layout: Layout) -> Iterator[int]:
-    """The lines right below and above, which may hold the second word of a heading."""
-    line = layout.lines[number]
+    """The lines right below and above, which may hold the other words of a heading."""
     for step in (1, -1):
+        near = layout.lines[number]
         other = number + step
-        while 0 <= other < len(layout.lines) and abs(other - number) <= 2:
-            near = layout.lines[other]
-            gap = near.y0 - line.y1 if step > 0 else line.y0 - near.y1
-            height = line.segments[0].height
-            if near.page != line.page or gap > _NEXT_LINE * height or _digits(near) > 2:
+        while 0 <= other < len(layout.lines) and abs(other - number) <= _MOST_LINES:
+            line = layout.lines[other]
+            gap = line.y0 - near.y1 if step > 0 else near.y0 - line.y1
+            if line.page != near.page or gap > _NEXT_LINE * near.segments[0].height or _digits(line) > 2 or _is_sentence(line):
                 break
             yield other
+            near = line
             other += step
 
 
@@ -114,7 +178,6 @@ def _extended(
     """The headings with the words of the line above or below them, where both together are a heading too."""
     result = list(headings)
     touched = False
-    below = headings and line.y0 > 0
     for segment in line.segments:
         for word in segment.words:
             over = next((h for h in result if h.x0 < word.x1 and word.x0 < h.x1), None)
@@ -122,30 +185,18 @@ def _extended(
                 continue
             for text in (f"{over.text} {word.text}", f"{word.text} {over.text}"):
                 concepts = index.exact(key_of(text))
-                if concepts and below:
-                    target, sign = target_of(concepts, rows)
-                    wide = replace(over, text=text, x0=min(over.x0, word.x0), x1=max(over.x1, word.x1))
-                    result[result.index(over)] = replace(wide, target=target, sign=sign)
-                    touched = True
-                    break
+                if not concepts and over.known:
+                    continue
+                target, sign = target_of(concepts, rows)
+                wide = replace(over, text=text, x0=min(over.x0, word.x0), x1=max(over.x1, word.x1))
+                result[result.index(over)] = replace(wide, target=target, sign=sign, known=bool(concepts))
+                touched = touched or bool(concepts)
+                break
     for heading in _headings(line, layout, rows, index):
-        if all(heading.x1 < h.x0 or h.x1 < heading.x0 for h in result):
+        if heading.known and all(heading.x1 < h.x0 or h.x1 < heading.x0 for h in result):
             result.append(heading)
             touched = True
     return sorted(result, key=lambda heading: heading.x0), touched
-
-
-def _without_doubles(headings: list[Heading]) -> Iterator[Heading]:
-    """Of two headings with the same column the one further right: what a line comes to stands behind its parts."""
-    last: dict[tuple[str, int], int] = {}
-    for position, heading in enumerate(headings):
-        if heading.target is not None:
-            key = (heading.target.name, heading.sign)
-            textual = heading.target.kind in ("text", "name", "id", "date")
-            last[key] = last.get(key, position) if textual else position
-    for position, heading in enumerate(headings):
-        kept = heading.target is None or last[(heading.target.name, heading.sign)] == position
-        yield heading if kept else replace(heading, target=None)
 
 
 def _digits(line: Line) -> int:

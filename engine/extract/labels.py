@@ -16,15 +16,14 @@ _LOOSE = 0.5
 _SHORT = 3
 # Words that make a total one with or without tax, and those that may stand around them.
 _TOTALS = {"total", "grand_total", "net_total", "subtotal", "amount_due"}
-_WITH_TAX = frozenset("incl inc inclusive including included inkl inklusive ttc incluido incluidos inclusa compresa".split())
-_WITHOUT_TAX = frozenset("excl ex exclusive excluding excluded exkl exklusive without before ohne ht hors sin senza sem".split())
+_WITH_TAX = frozenset(["incl", "inc", "inclusive", "including", "included", "inkl", "inklusive", "ttc", "incluido", "incluidos", "inclusa", "compresa"])
+_WITHOUT_TAX = frozenset(["excl", "ex", "exclusive", "excluding", "excluded", "exkl", "exklusive", "without", "before", "ohne", "ht", "hors", "sin", "senza", "sem"])
 _TAX_WORDS = frozenset(
-    "gst vat tax taxes sst mwst ust umsatzsteuer mehrwertsteuer iva tva btw of the der de rm eur usd gbp chf"
-    " amount amt % brutto netto sales payable".split()
+    ["gst", "vat", "tax", "taxes", "sst", "mwst", "ust", "umsatzsteuer", "mehrwertsteuer", "iva", "tva", "btw", "of", "the", "der", "de", "rm", "eur", "usd", "gbp", "chf", "amount", "amt", "%", "brutto", "netto", "sales", "payable"]
 )
 # A title with the word for number behind it labels the number.
 _NUMBERED = {"invoice_title": "invoice_number", "order_title": "order_number"}
-_NUMBER_SIGNS = frozenset("no nr number nummer numero n num # id".split())
+_NUMBER_SIGNS = frozenset(["no", "nr", "number", "nummer", "numero", "n", "num", "#", "id"])
 # The rest of a longer word, a hyphen included: `Kunde` is no label in `Art-Nr-Kunde`.
 _WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
 # Between the words of one label.

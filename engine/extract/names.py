@@ -44,23 +44,15 @@ _REGISTRATION = re.compile(
 )
 _HEADING = frozenset(
     key_of(text)
-    for text in (
-        "invoice, tax invoice, simplified tax invoice, receipt, cash receipt, sales receipt, official receipt, cash bill, bill, order, purchase order,"
-        " credit note, statement, bank statement, account statement, original, copy, duplicate, reprint, page, welcome, welcome to, thank you,"
-        " payment receipt, cash sales, cash sale, posted, paid, project statement, date, proforma invoice, quotation, packing slip,"
-        " rechnung, quittung, bestellung, auftrag, gutschrift, kopie, seite, kassenbon, kontoauszug, factura, factura simplificada, recibo,"
-        " pedido, ticket, extracto, facture, avoir, reçu, bon de commande, relevé de compte, fattura, ricevuta, scontrino, ordine,"
-        " documento commerciale, estratto conto, factuur, bon, kassabon, bestelbon, fatura, nota de encomenda, fatura recibo, extrato"
-    ).split(",")
+    for text in ["invoice", " tax invoice", " simplified tax invoice", " receipt", " cash receipt", " sales receipt", " official receipt", " cash bill", " bill", " order", " purchase order", " credit note", " statement", " bank statement", " account statement", " original", " copy", " duplicate", " reprint", " page", " welcome", " welcome to", " thank you", " payment receipt", " cash sales", " cash sale", " posted", " paid", " project statement", " date", " proforma invoice", " quotation", " packing slip", " rechnung", " quittung", " bestellung", " auftrag", " gutschrift", " kopie", " seite", " kassenbon", " kontoauszug", " factura", " factura simplificada", " recibo", " pedido", " ticket", " extracto", " facture", " avoir", " reçu", " bon de commande", " relevé de compte", " fattura", " ricevuta", " scontrino", " ordine", " documento commerciale", " estratto conto", " factuur", " bon", " kassabon", " bestelbon", " fatura", " nota de encomenda", " fatura recibo", " extrato"]
 )
 _COUNTRY = frozenset(
-    "germany deutschland france frankreich spain espana españa italy italia italien netherlands nederland portugal austria osterreich schweiz"
-    " switzerland suisse uk unitedkingdom usa unitedstates malaysia belgium belgie belgique luxembourg polska poland de fr es it nl pt us gb".split()
+    ["germany", "deutschland", "france", "frankreich", "spain", "espana", "españa", "italy", "italia", "italien", "netherlands", "nederland", "portugal", "austria", "osterreich", "schweiz", "switzerland", "suisse", "uk", "unitedkingdom", "usa", "unitedstates", "malaysia", "belgium", "belgie", "belgique", "luxembourg", "polska", "poland", "de", "fr", "es", "it", "nl", "pt", "us", "gb"]
 )
 
 
 _SALUTATIONS = frozenset(
-    "herr herrn frau firma fa mr mrs ms miss dr sr sra senor senora monsieur madame mme m signor signora spettle spettabile heer mevrouw an to".split()
+    ["herr", "herrn", "frau", "firma", "fa", "mr", "mrs", "ms", "miss", "dr", "sr", "sra", "senor", "senora", "monsieur", "madame", "mme", "m", "signor", "signora", "spettle", "spettabile", "heer", "mevrouw", "an", "to"]
 )
 
 

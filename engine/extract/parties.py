@@ -15,9 +15,9 @@ from rapidfuzz import fuzz
 
 from engine.extract import names
 from engine.extract.context import Context
+from engine.extract.ids import vat_ids_in
 from engine.extract.labels import Label
 from engine.extract.layout import Segment
-from engine.extract.ids import vat_ids_in
 from engine.extract.schema import Field, Path
 from engine.extract.text import key_of, tidy
 from engine.extract.values import Manner, vat_id
@@ -27,12 +27,12 @@ _WHOSE = {"buyer_vat_id": "buyer", "seller_vat_id": "seller"}
 # A VAT id without a label, whose check digits are right.
 _LONE = 0.45
 _BLOCK_LINES, _NAME_LINES = 9, 4
-_NAME_WORDS = frozenset("name nom nombre nome naam firma company societe empresa companyname".split())
+_NAME_WORDS = frozenset(["name", "nom", "nombre", "nome", "naam", "firma", "company", "societe", "empresa", "companyname"])
 _SENDER_LINE = re.compile(r"\s+[-–—·•●|*]+\s+|\s*[·•●|]\s*|,\s+")
 _SITE = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.[a-z]{2,6}\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?\(?\d[\d\s()/.-]{6,}\d")
-_MAIL_PROVIDERS = frozenset("gmail googlemail yahoo hotmail outlook gmx web t-online icloud aol live msn localhost orange free".split())
+_MAIL_PROVIDERS = frozenset(["gmail", "googlemail", "yahoo", "hotmail", "outlook", "gmx", "web", "t-online", "icloud", "aol", "live", "msn", "localhost", "orange", "free"])
 # Labels that lead to a party less surely than the rest.
 _VAGUE = {key_of(word): 0.6 for word in ("from", "to", "name", "de", "a", "an", "van", "von", "para", "aan", "attn", "remit to")}
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.extract import cells
 from engine.extract.context import Context
 from engine.extract.grid import body_of
-from engine.extract.headings import Header, find_headers
+from engine.extract.grouping import Cells, group
+from engine.extract.headings import Header, find_headers, variants
 from engine.extract.ruled import ruled_rows, targets_of
 from engine.extract.schema import Plan, Rows
-from engine.extract.slips import slip_rows
+from engine.extract.slips import slip_items
+from engine.extract.text import tidy
 from engine.extract.values import Manner
 from engine.rules import Product, Rule
 
@@ -31,42 +33,51 @@ def find_rows(rows: Rows, plan: Plan, context: Context, rules: Sequence[Rule]) -
     """The best of what headings, rules on the page, and plain lines with amounts give."""
     products = cells.products_of(rules, ".".join(rows.path))
     headers = find_headers(context.layout, rows, plan.headings)
-    tables = [*_by_position(headers, rows, context, products), *_by_rules(rows, plan, context, products)]
+    tables = [*_by_position(headers, rows, plan, context, products), *_by_rules(rows, plan, context, products)]
     best = max(tables, key=lambda table: _worth(table, rows, products), default=Table(()))
     if not best.rows and not headers:
         best = _of_slip(rows, context, products)
     return best
 
 
-def _by_position(headers: Sequence[Header], rows: Rows, context: Context, products: Sequence[Product]) -> Iterator[Table]:
+def _by_position(
+    headers: Sequence[Header], rows: Rows, plan: Plan, context: Context, products: Sequence[Product]
+) -> Iterator[Table]:
     """Tables by their headings. Headings that come again, on a later page, go on with the same table."""
     for number, header in enumerate(headers):
         if any(_same_headings(header, earlier) for earlier in headers[:number]):
             continue
-        found: list[Row] = []
-        lines: set[int] = set()
-        for again in headers[number:]:
-            if not _same_headings(header, again):
-                continue
-            later = [other.first for other in headers if other.first > again.last]
-            lines |= set(range(again.first, again.last + 1))
-            for body in body_of(again, context, min(later, default=None)):
-                manner = _manner(context, body.lines[0])
-                row = {column.name: None for column in rows.columns}
-                for position, texts in body.by_heading.items():
-                    heading = again.headings[position]
-                    if heading.target is None:
-                        continue
-                    value = cells.value_of(heading.target, texts, heading.sign, context, manner)
-                    if value is not None and row[heading.target.name] is None:
-                        row[heading.target.name] = value
-                found.append(cells.mended(row, body.numbers, products, manner))
-                lines |= set(body.lines)
-        yield Table(tuple(_carried(found, rows)), frozenset(lines))
+        for variant in variants(header, rows, plan.headings):
+            found: list[Row] = []
+            lines: set[int] = set()
+            for again in headers[number:]:
+                if _same_headings(header, again):
+                    later = [other.first for other in headers if other.first > again.last]
+                    placed = replace(variant, first=again.first, last=again.last, page=again.page)
+                    bodies = group(list(body_of(placed, context, min(later, default=None))))
+                    found += [_row(body, placed, rows, context, products) for body in bodies]
+                    lines |= set(range(again.first, again.last + 1)).union(*(body.lines for body in bodies))
+            yield Table(tuple(_sensible(found, rows)), frozenset(lines))
+
+
+def _row(body: Cells, header: Header, rows: Rows, context: Context, products: Sequence[Product]) -> Row:
+    manner = Manner(context.day_first, context.mark, context.by_ocr(body.lines[0]))
+    row: Row = {column.name: None for column in rows.columns}
+    for position, texts in sorted(body.by_heading.items()):
+        heading = header.headings[position]
+        if heading.target is not None:
+            texts = body.text if heading.target.kind in ("text", "name") else texts
+            value = cells.value_of(heading.target, texts, heading.sign, context, manner)
+            row[heading.target.name] = value if row[heading.target.name] is None else row[heading.target.name]
+    text = next((h.target.name for h in header.headings if h.target and h.target.kind in ("text", "name")), None)
+    if text is not None and row[text] is None:
+        row[text] = tidy(" ".join(body.text)) or None
+    order = [h.target.name for h in header.headings if h.target]
+    return cells.mended(row, body.figures, products, manner, order)
 
 
 def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Product]) -> Iterator[Table]:
-    for number, page in enumerate(context.layout.pages):
+    for page in context.layout.pages:
         manner = Manner(context.day_first, context.mark, page.source == "ocr")
         for table in page.tables:
             found: list[Row] = []
@@ -78,10 +89,8 @@ def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Produ
                     if position in header:
                         column, sign = header[position]
                         row[column.name] = cells.value_of(column, [text.replace("\n", " ")], sign, context, manner)
-                found.append(cells.mended(row, list(body.values()), products, manner))
-            lines = {i for i, line in enumerate(context.layout.lines) if line.page == number} if found else set()
-            del lines
-            yield Table(tuple(_carried(found, rows)))
+                found.append(cells.mended(row, list(body.values()), products, manner, [c.name for c, _ in header.values()]))
+            yield Table(tuple(_sensible(found, rows)))
 
 
 def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table:
@@ -91,14 +100,14 @@ def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table
         return Table(())
     found: list[Row] = []
     lines: set[int] = set()
-    for item in slip_rows(context):
+    for item in slip_items(context):
         row: Row = {column.name: None for column in rows.columns}
         found.append({**row, text: item.text, rule.of[0]: item.quantity, rule.of[1]: item.price, rule.equals: item.total})
         lines |= set(item.lines)
     return Table(tuple(found), frozenset(lines))
 
 
-def _carried(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
+def _sensible(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
     """The rows that say something; a date that stands once for several rows is given to each of them."""
     texts = [column.name for column in rows.columns if column.kind in ("text", "name")]
     amounts = [column.name for column in rows.columns if column.kind in ("money", "quantity", "number", "integer")]
@@ -126,7 +135,3 @@ def _worth(table: Table, rows: Rows, products: Sequence[Product]) -> float:
 
 def _same_headings(first: Header, second: Header) -> bool:
     return first.targets == second.targets and [h.text for h in first.headings] == [h.text for h in second.headings]
-
-
-def _manner(context: Context, line: int) -> Manner:
-    return Manner(context.day_first, context.mark, context.by_ocr(line))

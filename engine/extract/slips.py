@@ -1,4 +1,4 @@
-"""Items on a slip without headings: lines with an amount at their end, above the totals."""
+"""Items on a slip without headings: lines that end with an amount, above the totals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.extract.context import Context
-from engine.extract.grid import ENDS
+from engine.extract.grid import ENDS, SKIPPED
+from engine.extract.grouping import BodyLine, group
 from engine.extract.money import Amount, amounts_in
 from engine.extract.text import tidy
 
-_TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|stk\.?\b|\*)\s?@?")
-_NO_ITEM = {"discount", "tip", "rounding", "shipping", "other_amount", "change", "cash", "amount_paid"}
+_TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|pc\b|stk\.?\b|\*)\s?@?")
+_PRICE, _TOTAL = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +27,53 @@ class Item:
     lines: tuple[int, ...]
 
 
-def slip_rows(context: Context) -> Iterator[Item]:
+def slip_items(context: Context) -> Iterator[Item]:
     """The items between the head of a slip and its totals."""
-    above: tuple[str, int] | None = None
-    found = False
+    lines = list(_body(context))
+    for row in group(lines):
+        total = float(row.by_heading[_TOTAL][-1])
+        quantity, price = _factors(row.figures, total)
+        text = tidy(" ".join(row.text))
+        if sum(char.isalpha() for char in text) >= 2:
+            yield Item(text, quantity, price, total, tuple(row.lines))
+
+
+def _body(context: Context) -> Iterator[BodyLine]:
+    started = False
     for number, line in enumerate(context.layout.lines):
-        labels = context.labels_on(number)
-        leading = set(labels[0].concepts) if labels and labels[0].start == 0 and labels[0].firm else set()
-        if found and leading & ENDS:
-            return
-        amounts = [a for a in amounts_in(line.text, context.mark, by_ocr=context.by_ocr(number)) if not a.percent]
-        last = amounts[-1] if amounts and amounts[-1].sure == 1.0 and amounts[-1].decimals == 2 else None
-        ends_line = last is not None and not re.search(r"\w{3}", line.text[last.end :])
-        if last is None or not ends_line or leading:
-            above = (line.text, number) if not leading and re.search(r"[^\W\d_]{3}", line.text) else None
+        leading = [set(label.concepts) for label in context.labels_on(number) if label.start <= 1 and label.firm]
+        if any(concepts & ENDS for concepts in leading):
+            if started:
+                return
             continue
-        item = _item(line.text, amounts, last, number, above)
-        if item is not None:
-            found = True
-            yield item
-        above = None
+        if any(leading) or (leading and leading[0] & SKIPPED):
+            continue
+        found = [a for a in amounts_in(line.text, context.mark, by_ocr=context.by_ocr(number)) if not a.percent]
+        last = found[-1] if found and found[-1].decimals == 2 and not re.search(r"\w{3}", line.text[found[-1].end :]) else None
+        started = started or last is not None
+        yield _line(number, context, found, last)
 
 
-def _item(text: str, amounts: list[Amount], last: Amount, number: int, above: tuple[str, int] | None) -> Item | None:
-    quantity, price = _factors(text, amounts, last)
-    start = amounts[0].start if len(amounts) > 1 and quantity is not None else last.start
-    own = tidy(_TIMES.sub(" ", text[:start]) if quantity is not None else text[:start])
-    if len(re.findall(r"[^\W\d_]", own)) >= 3:
-        return Item(own, quantity, price, last.value, (number,))
-    if above is None:
-        return None
-    return Item(tidy(above[0]), quantity, price, last.value, (above[1], number))
+def _line(number: int, context: Context, found: list[Amount], last: Amount | None) -> BodyLine:
+    line = context.layout.lines[number]
+    text, figures = line.text, []
+    if last is not None:
+        times = _TIMES.search(text)
+        figures = [*([times[1].replace(",", ".")] if times else []), *(str(amount.value) for amount in found)]
+        begin = found[0].start if len(found) > 1 and found[0].decimals == 2 else last.start
+        text = _TIMES.sub(" ", text[:begin])
+    total = frozenset({_TOTAL}) if last is not None else frozenset()
+    cells = {_TOTAL: [str(last.value)]} if last is not None else {}
+    height = max(1.0, line.segments[0].height)
+    words = re.sub(r"\b\d{5,}\b", " ", text)
+    return BodyLine(number, line.y0, line.y1, height, cells, total, total, tidy(words), tuple(figures))
 
 
-def _factors(text: str, amounts: list[Amount], last: Amount) -> tuple[float | None, float | None]:
-    """The quantity and the price that multiply to a line's amount."""
-    before = [amount.value for amount in amounts[:-1]]
-    times = _TIMES.search(text)
-    if times:
-        before.insert(0, float(times[1].replace(",", ".")))
-    for i, first in enumerate(before):
-        for second in before[i + 1 :]:
-            if abs(first * second - last.value) < 0.0051:
+def _factors(figures: list[str], total: float) -> tuple[float | None, float | None]:
+    """The quantity and the price that multiply to a row's amount."""
+    values = [float(figure) for figure in figures]
+    for i, first in enumerate(values):
+        for second in values[i + 1 :]:
+            if abs(first * second - total) < 0.0051 and (first, second) != (1.0, 1.0):
                 return first, second
-    if times and times.start() < last.start and before[0] and before[0] == int(before[0]):
-        return before[0], None
     return None, None

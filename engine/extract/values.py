@@ -19,8 +19,8 @@ from engine.extract.text import fold, key_of, tidy
 Found = tuple[Any, float]
 
 _TIME = re.compile(r"(?<![\d:])(\d{1,2})[:.](\d{2})(?:[:.]\d{2})?\s*([AaPp])?\.?[Mm]?\.?(?![\d/])")
-_YES = frozenset("yes y ja j si s oui o sim true x selected checked ✓ ✔ ☑ ☒ 1".split())
-_NO = frozenset("no n nein non nee nao false unselected unchecked ☐ ✗ 0".split())
+_YES = frozenset(["yes", "y", "ja", "j", "si", "s", "oui", "o", "sim", "true", "x", "selected", "checked", "✓", "✔", "☑", "☒", "1"])
+_NO = frozenset(["no", "n", "nein", "non", "nee", "nao", "false", "unselected", "unchecked", "☐", "✗", "0"])
 _MARK = re.compile(r"\[\s*([xX✓]?)\s*\]|([☐☑☒✓✔✗])")
 _LONGEST_TEXT = 200
 _AMOUNT = re.compile(r"\d[.,]\d{2}\b")
