@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import NoResultFound
 
 from trayflow.errors import SettingsError
-from trayflow.ledger import Ledger, SubmissionState
+from trayflow.ledger import Ledger, LedgerGrewError, SubmissionState
 from trayflow.models import (
     Candidate,
     Ending,
@@ -254,9 +254,19 @@ def test_a_rebuild_replaces_what_was_recorded(ledger: Ledger) -> None:
     write(ledger, id_, {"n": 1})
     ledger.close_append("file:///new", [TableState("old", ("x",), 1, 1)], [])
     state = TableState("invoice", ("n",), 10, 1)
-    ledger.replace_tables("file:///new", [state], datetime.now(UTC))
+    ledger.replace_tables("file:///new", [state], datetime.now(UTC), documents=1)
     assert ledger.table_states("file:///new") == {"invoice": state}
     assert ledger.is_written("file:///new", id_)
+
+
+def test_a_rebuild_that_lacks_a_document_is_refused(ledger: Ledger) -> None:
+    """What another run ended meanwhile would count as written here without its rows."""
+    first, second = enter(ledger, "a.pdf", "b.pdf")
+    write(ledger, first, {"n": 1})
+    write(ledger, second, {"n": 2}, destination="file:///elsewhere")
+    with pytest.raises(LedgerGrewError):
+        ledger.replace_tables("file:///tables", [], datetime.now(UTC), documents=1)
+    assert not ledger.is_written("file:///tables", second)
 
 
 def test_the_usual_duration_is_a_median(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from trayflow.columns.names import TableNames
 from trayflow.destinations.csv_files import LOCK, TEMPORARY, Draft, Marker, append, cut, size, take_place, to_csv
 from trayflow.errors import DestinationError
-from trayflow.ledger import Ledger
+from trayflow.ledger import Ledger, LedgerGrewError
 from trayflow.models import Extraction, TableState
 from trayflow.tables import frames
 
@@ -85,16 +85,9 @@ class CsvFolder:
         Readers have each table old or new, never half of it; memory holds a few hundred documents at a time.
         """
         with self._locked():
-            known = self._ledger.table_states(self.uri)
-            before = datetime.now(UTC)
-            drafts = self._draft(self._ledger.extractions(before), {})
-            self._refuse_foreign(drafts.keys() - known.keys(), also_tables=False)
-            states = self._publish(
-                drafts,
-                lambda made: self._ledger.replace_tables(self.uri, made, before),
-                retired=known.keys() - drafts.keys(),
-            )
-            return {name: state.rows for name, state in states.items()}
+            while True:
+                with suppress(LedgerGrewError):  # by a run that writes elsewhere: its document is to be here too
+                    return self._rebuilt()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -153,6 +146,20 @@ class CsvFolder:
             lambda made: self._ledger.close_append(self.uri, made, ()),
             retired=set(leftovers) - drafts.keys(),
         )
+
+    def _rebuilt(self) -> dict[str, int]:
+        known = self._ledger.table_states(self.uri)
+        before = datetime.now(UTC)
+        documents = count()  # its next number is how many documents were drafted
+        counted = (item for item, _ in zip(self._ledger.extractions(before), documents, strict=False))
+        drafts = self._draft(counted, {})
+        self._refuse_foreign(drafts.keys() - known.keys(), also_tables=False)
+        states = self._publish(
+            drafts,
+            lambda made: self._ledger.replace_tables(self.uri, made, before, next(documents)),
+            retired=known.keys() - drafts.keys(),
+        )
+        return {name: state.rows for name, state in states.items()}
 
     def _make_room(self, rows: Mapping[str, pd.DataFrame], states: Mapping[str, TableState]) -> dict[str, TableState]:
         """See that each table exists and has the columns of its new rows."""

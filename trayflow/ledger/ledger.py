@@ -46,6 +46,10 @@ class Page:
     unchanged: int
 
 
+class LedgerGrewError(Exception):
+    """What was read of the ledger is not all of it any more."""
+
+
 class Ledger:
     """An open ledger; `Ledger.open(url)` makes its tables where they are missing."""
 
@@ -358,15 +362,22 @@ class Ledger:
                 connection.execute(self._database.insert(s.writes).values(row).on_conflict_do_nothing())
                 _end(connection, id_, Outcome.WRITTEN, {"reason": None, "message": None})
 
-    def replace_tables(self, destination: str, states: Iterable[TableState], before: datetime) -> None:
-        """Commit a rebuild from `extractions(before)`: its tables are all there is, and hold every written document."""
+    def replace_tables(self, destination: str, states: Iterable[TableState], before: datetime, documents: int) -> None:
+        """Commit a rebuild from `extractions(before)`, which yielded so many documents: they are all there is.
+
+        Raises `LedgerGrewError`, and changes nothing, when another run has ended one more by then: the rebuild lacks
+        its rows.
+        """
         d, t, w = s.documents.c, s.destination_tables.c, s.writes.c
+        written = select(literal(destination), d.id).where(d.outcome == Outcome.WRITTEN, d.ended_at <= before)
         with self._database.writing() as connection:
+            connection.execute(delete(s.writes).where(w.destination == destination))
+            connection.execute(s.writes.insert().from_select(["destination", "document_id"], written))
+            marked = select(func.count()).select_from(s.writes).where(w.destination == destination)
+            if connection.execute(marked).scalar_one() != documents:
+                raise LedgerGrewError
             connection.execute(delete(s.destination_tables).where(t.destination == destination))
             self._keep_states(connection, destination, states)
-            connection.execute(delete(s.writes).where(w.destination == destination))
-            written = select(literal(destination), d.id).where(d.outcome == Outcome.WRITTEN, d.ended_at <= before)
-            connection.execute(s.writes.insert().from_select(["destination", "document_id"], written))
 
     def is_written(self, destination: str, document_id: str) -> bool:
         """Whether this destination holds the document's rows."""
