@@ -22,7 +22,7 @@ _TRIED = 4
 
 def support(candidates: Sequence[Candidate], context: Context) -> list[Candidate]:
     """The candidates, those preferred whose amount the document repeats: a total stands again beside its payment."""
-    printed = printed_amounts(context)
+    printed = context.amounts
     paid = {label.line for label in context.labels if set(label.concepts) & {"amount_paid", "cash"}}
     roundings = [amount for amount in _labelled(context, "rounding") if 0 < abs(amount) <= _LARGEST_ROUNDING]
     supported = []
@@ -33,16 +33,6 @@ def support(candidates: Sequence[Candidate], context: Context) -> list[Candidate
             more += _ROUNDED
         supported.append(replace(candidate, score=candidate.score + min(more, _MOST)))
     return sorted(supported, key=lambda one: -one.score)
-
-
-def printed_amounts(context: Context) -> list[tuple[int, float]]:
-    """All amounts of money on the document, with their lines."""
-    return [
-        (number, amount.value)
-        for number, line in enumerate(context.layout.lines)
-        for amount in amounts_in(line.text, context.mark, by_ocr=context.by_ocr(number))
-        if not amount.percent and amount.sure >= 0.5
-    ]
 
 
 def _labelled(context: Context, concept: str) -> Iterator[float]:
@@ -77,7 +67,7 @@ def implied(
     candidates: Mapping[str, Sequence[Candidate]], rules: Sequence[Rule], context: Context
 ) -> dict[str, list[Candidate]]:
     """For each path the printed amounts that make a sum hold together with candidates of the other paths."""
-    printed = printed_amounts(context)
+    printed = context.amounts
     found: dict[str, list[Candidate]] = {path: [] for path in candidates}
     for rule in rules:
         if not isinstance(rule, Sum) or any(p.lstrip("-") not in candidates for p in (*rule.of, *rule.targets)):

@@ -19,6 +19,8 @@ from engine.rules import Product, Rule, number_of, product_tolerance
 _OUT = re.compile(r"\d\s?(?:S|D|DR|DB)$")
 _IN = re.compile(r"\d\s?(?:H|C|CR)$|^\+")
 
+_LARGEST_QUANTITY = 100_000
+
 
 def value_of(column: Column, texts: Sequence[str], sign: int, context: Context, manner: Manner) -> Any:
     """A cell's value, or None; `sign` is that of the heading (-1 under debits)."""
@@ -40,6 +42,8 @@ def _number(column: Column, text: str, sign: int, manner: Manner) -> float | int
         return None
     # A price may stand before its unit (`9,90 / 100`), a quantity before its own (`12 x 1,0 l`); a total stands last.
     value = found[0].value if column.kind == "quantity" or "column_unit_price" in column.sources else found[-1].value
+    if column.kind == "quantity" and value >= _LARGEST_QUANTITY and found[0].decimals == 0:
+        return None  # a code
     if sign:
         value = sign * abs(value)
     elif _OUT.search(text) and column.sources & {"column_amount", "column_balance"}:
@@ -102,12 +106,27 @@ def mended(
     names = sorted(rule.of, key=lambda name: order.index(name) if name in order else len(order))
     in_doubt = names if set(names) <= set(order) else list(rule.of)
     for first, second, third in _products(figures, manner):
-        if row[rule.equals] in (None, third):
+        if row[rule.equals] == third or (row[rule.equals] is None and first != 1):
             # A count is whole more often than a price is.
-            if set(names) > set(order) and first != int(first) and second == int(second):
+            if not set(names) <= set(order) and first != int(first) and second == int(second):
                 first, second = second, first
             return {**row, in_doubt[0]: first, in_doubt[1]: second, rule.equals: third}
+    return _with_points(row, rule, figures) if manner.by_ocr and manner.mark else row
+
+
+def _with_points(row: dict[str, Any], rule: Product, figures: Sequence[str]) -> dict[str, Any]:
+    """The row with the points that OCR lost in amounts, where its product is right with them."""
+    for names in ([rule.of[-1]], [rule.equals], [rule.of[-1], rule.equals]):
+        if all(row[name] is not None and row[name] >= 100 and _is_bare(row[name], figures) for name in names):
+            pointed = {**row, **{name: row[name] / 100 for name in names}}
+            if holds(pointed, rule):
+                return pointed
     return row
+
+
+def _is_bare(value: float, figures: Sequence[str]) -> bool:
+    """Whether a value is printed as digits only."""
+    return any(re.fullmatch(rf"{value:.0f}\D*", figure) for figure in figures)
 
 
 def _products(figures: Sequence[str], manner: Manner) -> Iterator[tuple[float, float, float]]:

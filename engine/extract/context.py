@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.documents import Reading
 from engine.extract.dates import is_day_first
 from engine.extract.labels import Label, find_labels
 from engine.extract.layout import Layout, Segment, lay_out
 from engine.extract.lexicon import Index
-from engine.extract.money import DecimalMark, decimal_mark
+from engine.extract.money import DecimalMark, amounts_in, decimal_mark
 from engine.extract.places import Places
+
+# Numbers that are at least as surely money as a bare one (`Amount.sure`).
+_MONEY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One document, made ready for searching."""
+    """One document, made ready for searching. `amounts` are all amounts of money on it, with their lines."""
 
     layout: Layout
     labels: tuple[Label, ...]
@@ -24,6 +27,7 @@ class Context:
     day_first: bool
     mark: DecimalMark | None
     _by_line: Mapping[int, Sequence[Label]]
+    amounts: tuple[tuple[int, float], ...]
 
     def by_ocr(self, line: int) -> bool:
         """Whether a line was read by OCR, and may have its slips."""
@@ -40,7 +44,9 @@ class Context:
 
     def without(self, lines: Collection[int]) -> Context:
         """The same document without the labels on some of its lines, because they belong to a table."""
-        return _with_labels(self.layout, [label for label in self.labels if label.line not in lines])
+        labels = [label for label in self.labels if label.line not in lines]
+        by_line = {line: found for line, found in self._by_line.items() if line not in lines}
+        return replace(self, labels=tuple(labels), places=Places(self.layout, labels), _by_line=by_line)
 
 
 def context_of(reading: Reading, index: Index) -> Context:
@@ -54,4 +60,13 @@ def _with_labels(layout: Layout, labels: Sequence[Label]) -> Context:
     for label in labels:
         by_line.setdefault(label.line, []).append(label)
     day_first, mark = is_day_first(layout), decimal_mark(layout.text)
-    return Context(layout, tuple(labels), Places(layout, labels), day_first, mark, by_line)
+    amounts = tuple(_amounts(layout, mark))
+    return Context(layout, tuple(labels), Places(layout, labels), day_first, mark, by_line, amounts)
+
+
+def _amounts(layout: Layout, mark: DecimalMark | None) -> Iterator[tuple[int, float]]:
+    for number, line in enumerate(layout.lines):
+        by_ocr = layout.pages[line.page].source == "ocr"
+        for amount in amounts_in(line.text, mark, by_ocr=by_ocr):
+            if not amount.percent and amount.sure >= _MONEY:
+                yield number, amount.value

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.documents import Word
 from engine.extract.context import Context
-from engine.extract.grouping import BodyLine
+from engine.extract.grouping import PAGE_APART, BodyLine
 from engine.extract.headings import Header, Heading
 from engine.extract.layout import Line, Segment
 
@@ -16,15 +16,22 @@ from engine.extract.layout import Line, Segment
 ENDS = frozenset(
     "net_total subtotal lines_total tax_total total grand_total amount_due cash change rounding closing_balance".split()
 )
+# At the beginning of a line these show that the table is over and how to pay it follows.
+_PAYMENT_PART = frozenset({"iban", "bic", "bank_name", "account_number", "account_holder", "due_date", "payment_method"})
 # Lines within a table that are none of its rows.
 SKIPPED = frozenset({"opening_balance", "closing_balance", "other_amount", "discount"})
 _TEXTUAL = frozenset({"text", "name", "id", "address"})
 _NUMBER = re.compile(
-    r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?(?:[A-Z]{1,2}|[xX×*])?"
+    r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?"
+    r"(?:(?<=[.,]\d\d)[A-Z]{1,2}|[xX×*])?"
 )
 _PERCENT = re.compile(r"%\s*$")
 _SIGN = re.compile(r"(?:[$€£¥₹@x×*-]|RM|Rs\.?|EUR|USD|GBP|CHF|[A-Z]{3})")
 _UNIT = re.compile(r"[^\W\d_]{1,7}\.?(?:\(s\))?\.?|%|€|EUR")
+_SHORTEST_TEXT = 4
+_CENTS = re.compile(r"[.,]\d{2}(?!\d)")
+# A figure behind a text stands off from it by this part of the height of the print: `pack of 10` is all text.
+_OFF = 0.45
 _LONGEST_GAP = 14.0  # between two rows, in line heights
 
 
@@ -39,16 +46,20 @@ class _Chunk:
 
 
 def body_of(header: Header, context: Context, until: int | None) -> Iterator[BodyLine]:
-    """The lines below a header, down to the totals, the end of the page or the line `until`."""
+    """The lines below a header, down to the totals or the line `until`; a table may go on on the next page."""
     grid = _Grid(header)
     last: Line | None = None
     for number in range(header.last + 1, len(context.layout.lines) if until is None else until):
         line = context.layout.lines[number]
         height = max(1.0, line.segments[0].height)
-        if line.page != header.page or (last is not None and line.y0 - last.y1 > _LONGEST_GAP * height):
+        same_page = last is None or last.page == line.page
+        if last is not None and same_page and line.y0 - last.y1 > _LONGEST_GAP * height:
             return
         leading = _leading_concepts(number, context)
-        if any(concepts & ENDS for concepts in leading) and (last is not None or context.layout.lines[header.last].y1 < line.y0 - height):
+        below = last is not None or line.page != header.page or line.y0 > context.layout.lines[header.last].y1 + height
+        if below and any(concepts & ENDS for concepts in leading):
+            return
+        if leading and leading[0] & _PAYMENT_PART and _first_segment_is_labelled(number, context):
             return
         if leading and leading[0] & SKIPPED and _first_segment_is_labelled(number, context):
             continue
@@ -58,7 +69,7 @@ def body_of(header: Header, context: Context, until: int | None) -> Iterator[Bod
 
 def _leading_concepts(number: int, context: Context) -> list[set[str]]:
     """The concepts of the labels that begin the line's segments."""
-    return [set(label.concepts) for label in context.labels_on(number) if label.start <= 1 and label.firm]
+    return [set(label.concepts) for label in context.labels_on(number) if label.firm]
 
 
 def _first_segment_is_labelled(number: int, context: Context) -> bool:
@@ -81,7 +92,9 @@ class _Grid:
             target = self._headings[heading].target
             is_figure = target is not None and target.kind not in _TEXTUAL and target.kind != "date"
             if is_figure and not chunk.numeric:
-                continue
+                if self._text is None or sum(char.isalpha() for char in chunk.text) < _SHORTEST_TEXT:
+                    continue
+                heading, is_figure = self._text, False  # a name that begins left of its heading
             cells.setdefault(heading, []).append(chunk.text)
             if chunk.numeric:
                 figures.append(chunk.text)
@@ -92,8 +105,9 @@ class _Grid:
         leading = re.match(r"\d+(?:[.,]\d+)?(?=\s)", texts[0]) if texts else None
         if leading:
             figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods
+        y0 = line.page * PAGE_APART + line.y0
         return BodyLine(
-            number, line.y0, line.y1, height, cells, frozenset(values), frozenset(amounts), " ".join(texts), tuple(figures)
+            number, y0, y0 + line.y1 - line.y0, height, cells, frozenset(values), frozenset(amounts), " ".join(texts), tuple(figures)
         )
 
     def _split(self, segment: Segment) -> Iterator[_Chunk]:
@@ -107,7 +121,9 @@ class _Grid:
                 if run:
                     yield _chunk(run, numeric=False)
                     run = []
-                yield _chunk(words[at : at + length], numeric=True)
+                unit = length > 1 and not _NUMBER.fullmatch(words[at + length - 1].text)
+                number = _chunk(words[at : at + length - unit], numeric=True)
+                yield replace(number, text=" ".join(word.text for word in words[at : at + length]))
                 at += length
             else:
                 run.append(words[at])
@@ -131,6 +147,10 @@ class _Grid:
         if heading.target is not None and heading.target.kind in _TEXTUAL and not alone:
             return 0
         if not alone and not _touches(number, heading) and (at > 0 and not _NUMBER.fullmatch(words[at - 1].text)):
+            return 0
+        height = words[at].y1 - words[at].y0
+        behind_text = at > 0 and not _NUMBER.fullmatch(words[at - 1].text)
+        if behind_text and not _CENTS.search(number.text) and number.x0 - words[at - 1].x1 < _OFF * height:
             return 0
         if at + length < len(words) and self._is_unit(words, at + length):
             length += 1

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 _NEAR = 2.6
 # Figures of one row that are printed a little higher or lower than the others.
 _SAME_ROW = 0.35
-_MOST_CONTINUED = 3
+_MOST_CONTINUED, _MOST_ABOVE = 3, 2
+# Added to the height of a line for each page before it, so that pages are never near each other.
+PAGE_APART = 100_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLine:
-    """A line below a heading: its texts by heading, and which headings have figures (`amounts` those of money)."""
+    """A line below a heading: its texts by heading, and which headings have figures (`amounts` those of money).
+
+    `y0` and `y1` are in points from the top of the first page, with `PAGE_APART` between pages.
+    """
 
     number: int
     y0: float
@@ -126,7 +131,9 @@ def _home(
     to_before = line.y0 - lines[position - 1].y1 if before is not None else None
     to_after = lines[after].y0 - line.y1 if after is not None else None
     if above:
-        return homes[after] if after is not None and to_after is not None and to_after < 3 * _NEAR * line.height else None
+        near = after is not None and after - position <= _MOST_ABOVE
+        close = all(b.y0 - a.y1 < _NEAR * a.height for a, b in zip(lines[position:after], lines[position + 1 :], strict=False))
+        return homes[after] if after is not None and near and close else None
     if before is not None and to_before is not None and to_before < _NEAR * line.height:
         return homes[before]
     if after is not None and to_after is not None and to_after < _SAME_ROW * line.height and not rows[homes[after]].own_text:

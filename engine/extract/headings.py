@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,8 +17,10 @@ from engine.extract.text import key_of, tokens_of
 _NEXT_LINE = 0.9
 _MOST_LINES = 3
 _LONGEST_HEADING = 9
-_MOST_DIGITS = 4
+_MOST_DIGITS = 2
+_NO_HEADING = re.compile(r"\d[.,]\d|@|www\.")
 _MOST_VARIANTS = 6
+_FENCE = 3
 _TEXTUAL = frozenset({"text", "name", "id", "address"})
 _DEBIT, _CREDIT, _AMOUNT = "column_debit", "column_credit", "column_amount"
 
@@ -64,6 +67,15 @@ def find_headers(layout: Layout, rows: Rows, index: Index) -> list[Header]:
     return found
 
 
+def fences(layout: Layout, rows: Rows, index: Index) -> list[int]:
+    """The lines that head any table, also one of another kind: no table goes on below the headings of the next."""
+    return [
+        number
+        for number, line in enumerate(layout.lines)
+        if _may_head(line) and sum(heading.known for heading in _headings(line, layout, rows, index)) >= _FENCE
+    ]
+
+
 def variants(header: Header, rows: Rows, index: Index) -> Iterator[Header]:
     """The ways to read a header: each heading once where several head the same column, two words together or apart."""
     apart = tuple(part for heading in header.headings for part in _parts(heading, rows, index))
@@ -95,7 +107,7 @@ def _parts(heading: Heading, rows: Rows, index: Index) -> Iterator[Heading]:
 
 def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index) -> Header | None:
     headings = list(_headings(line, layout, rows, index))
-    if not any(heading.target for heading in headings) or _digits(line) > _MOST_DIGITS or _is_sentence(line):
+    if not any(heading.target for heading in headings) or not _may_head(line):
         return None
     first = last = number
     for other in _neighbours(number, layout):
@@ -103,15 +115,18 @@ def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index
         if touched:
             headings = extended
             first, last = min(first, other), max(last, other)
-    headings = _with_text_column(headings, line, rows)
     header = Header(tuple(headings), first, last, line.page)
     figures = {h.target.name for h in headings if h.target and h.target.kind not in _TEXTUAL and h.target.kind != "date"}
-    return header if len(header.targets) >= 2 and figures and len(headings) >= 2 else None
+    if len(header.targets) < 2 or not figures:
+        return None
+    return replace(header, headings=tuple(_with_text_column(headings, line, rows)))
 
 
-def _is_sentence(line: Line) -> bool:
-    """Whether a line is running text: many words without the gaps that stand between headings."""
-    return any(len(segment.words) > _LONGEST_HEADING for segment in line.segments)
+def _may_head(line: Line) -> bool:
+    """Whether a line can be one of headings: hardly a digit, no amounts or addresses, no running text."""
+    if _digits(line) > _MOST_DIGITS or _NO_HEADING.search(line.text):
+        return False
+    return all(len(segment.words) <= _LONGEST_HEADING for segment in line.segments)
 
 
 def _with_text_column(headings: list[Heading], line: Line, rows: Rows) -> list[Heading]:
@@ -165,7 +180,7 @@ def _neighbours(number: int, layout: Layout) -> Iterator[int]:
         while 0 <= other < len(layout.lines) and abs(other - number) <= _MOST_LINES:
             line = layout.lines[other]
             gap = line.y0 - near.y1 if step > 0 else near.y0 - line.y1
-            if line.page != near.page or gap > _NEXT_LINE * near.segments[0].height or _digits(line) > 2 or _is_sentence(line):
+            if line.page != near.page or gap > _NEXT_LINE * near.segments[0].height or not _may_head(line):
                 break
             yield other
             near = line

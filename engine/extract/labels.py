@@ -16,7 +16,7 @@ _LOOSE = 0.5
 _SHORT = 3
 # Words that make a total one with or without tax, and those that may stand around them.
 _TOTALS = {"total", "grand_total", "net_total", "subtotal", "amount_due"}
-_WITH_TAX = frozenset(["incl", "inc", "inclusive", "including", "included", "inkl", "inklusive", "ttc", "incluido", "incluidos", "inclusa", "compresa"])
+_WITH_TAX = frozenset(["incl", "inc", "with", "inclusive", "including", "included", "inkl", "inklusive", "ttc", "incluido", "incluidos", "inclusa", "compresa"])
 _WITHOUT_TAX = frozenset(["excl", "ex", "exclusive", "excluding", "excluded", "exkl", "exklusive", "without", "before", "ohne", "ht", "hors", "sin", "senza", "sem"])
 _TAX_WORDS = frozenset(
     ["gst", "vat", "tax", "taxes", "sst", "mwst", "ust", "umsatzsteuer", "mehrwertsteuer", "iva", "tva", "btw", "of", "the", "der", "de", "rm", "eur", "usd", "gbp", "chf", "amount", "amt", "%", "brutto", "netto", "sales", "payable"]
@@ -28,7 +28,7 @@ _NUMBER_SIGNS = frozenset(["no", "nr", "number", "nummer", "numero", "n", "num",
 _WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
 # Between the words of one label.
 _INSIDE = re.compile(r"[\s.'’()/#-]*")
-_AFTER_LABEL = re.compile(r"\s*(?:$|[:.=#(|/)\]*+\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|RM|Rs)")
+_AFTER_LABEL = re.compile(r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|RM|Rs)")
 _BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●–—-])\s*$")
 
 

@@ -63,7 +63,7 @@ def amounts_in(text: str, mark: DecimalMark | None = None, *, by_ocr: bool = Fal
             continue  # a measure, such as 580ml; behind cents, a letter or two are a tax code
         negative = bool(match["sign"] and match["sign"].strip() != "+") or bool(match["sign2"])
         negative = negative or bool(match["minus"] and match["minus"].strip() in ("-", "DR"))
-        negative = negative or bool(match["open"] and match["close"])
+        negative = negative or bool(match["open"] and match["close"] and decimals == 2)
         grouped = bool(re.search(r"\d[.,'’ \u00a0\u202f]\d{3}\b", match["number"])) and decimals == 0
         named = bool(match["before"] or match["after"])
         sure = 1.0 if decimals == 2 else 0.85 if named or grouped else 0.5

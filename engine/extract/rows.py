@@ -10,7 +10,7 @@ from engine.extract import cells
 from engine.extract.context import Context
 from engine.extract.grid import body_of
 from engine.extract.grouping import Cells, group
-from engine.extract.headings import Header, find_headers, variants
+from engine.extract.headings import Header, fences, find_headers, variants
 from engine.extract.ruled import ruled_rows, targets_of
 from engine.extract.schema import Plan, Rows
 from engine.extract.slips import slip_items
@@ -19,6 +19,11 @@ from engine.extract.values import Manner
 from engine.rules import Product, Rule
 
 Row = dict[str, Any]
+
+# The share of the rows from which on a column's value is expected of the others.
+_USUAL = 0.5
+# What a row adds to the worth of its table.
+_PROVEN, _REFUTED, _FILLED = 2.0, -0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +38,16 @@ def find_rows(rows: Rows, plan: Plan, context: Context, rules: Sequence[Rule]) -
     """The best of what headings, rules on the page, and plain lines with amounts give."""
     products = cells.products_of(rules, ".".join(rows.path))
     headers = find_headers(context.layout, rows, plan.headings)
-    tables = [*_by_position(headers, rows, plan, context, products), *_by_rules(rows, plan, context, products)]
+    ends = sorted({header.first for header in headers} | set(fences(context.layout, rows, plan.headings)))
+    tables = [*_by_position(headers, ends, rows, plan, context, products), *_by_rules(rows, plan, context, products)]
     best = max(tables, key=lambda table: _worth(table, rows, products), default=Table(()))
-    if not best.rows and not headers:
+    if not best.rows:
         best = _of_slip(rows, context, products)
     return best
 
 
 def _by_position(
-    headers: Sequence[Header], rows: Rows, plan: Plan, context: Context, products: Sequence[Product]
+    headers: Sequence[Header], ends: Sequence[int], rows: Rows, plan: Plan, context: Context, products: Sequence[Product]
 ) -> Iterator[Table]:
     """Tables by their headings. Headings that come again, on a later page, go on with the same table."""
     for number, header in enumerate(headers):
@@ -52,7 +58,7 @@ def _by_position(
             lines: set[int] = set()
             for again in headers[number:]:
                 if _same_headings(header, again):
-                    later = [other.first for other in headers if other.first > again.last]
+                    later = [end for end in ends if end > again.last]
                     placed = replace(variant, first=again.first, last=again.last, page=again.page)
                     bodies = group(list(body_of(placed, context, min(later, default=None))))
                     found += [_row(body, placed, rows, context, products) for body in bodies]
@@ -110,13 +116,17 @@ def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table
 def _sensible(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
     """The rows that say something; a date that stands once for several rows is given to each of them."""
     texts = [column.name for column in rows.columns if column.kind in ("text", "name")]
-    amounts = [column.name for column in rows.columns if column.kind in ("money", "quantity", "number", "integer")]
     dates = [column.name for column in rows.columns if column.kind == "date"]
+    figures = [column.name for column in rows.columns if column.kind in ("money", "quantity", "number", "integer")]
+    usual = [name for name in figures if sum(row[name] is not None for row in found) > _USUAL * len(found)]
     last: Row = {}
     for row in found:
         if texts and all(row[name] is None for name in texts) and not any(row[name] for name in dates):
             continue
-        if amounts and all(row[name] is None for name in amounts):
+        if figures and all(row[name] is None for name in figures):
+            continue
+        # A row without the amount that the others end with, and with little else, is a remark.
+        if usual and row[usual[-1]] is None and sum(row[name] is not None for name in usual) * 2 <= len(usual):
             continue
         for name in dates:
             last[name] = row[name] or last.get(name)
@@ -124,12 +134,12 @@ def _sensible(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
 
 
 def _worth(table: Table, rows: Rows, products: Sequence[Product]) -> float:
-    """How good a table is: values found, and products that are right."""
+    """How good a table is: products that are right prove a row, values alone say little."""
     worth = 0.0
     for row in table.rows:
-        worth += sum(value is not None for value in row.values()) / len(rows.columns)
-        for rule in products:
-            worth += {True: 0.5, False: -0.3, None: 0.0}[cells.holds(row, rule)]
+        proofs = [cells.holds(row, rule) for rule in products]
+        filled = sum(value is not None for value in row.values()) / len(rows.columns)
+        worth += _PROVEN if any(proofs) else _REFUTED if False in proofs else _FILLED * filled
     return worth
 
 

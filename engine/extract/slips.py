@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.extract.context import Context
-from engine.extract.grid import ENDS, SKIPPED
-from engine.extract.grouping import BodyLine, group
+from engine.extract.grid import ENDS
+from engine.extract.grouping import PAGE_APART, BodyLine, group
 from engine.extract.money import Amount, amounts_in
 from engine.extract.text import tidy
 
 _TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|pc\b|stk\.?\b|\*)\s?@?")
-_PRICE, _TOTAL = 0, 1
+_CENTS = re.compile(r"(?:RM|[$€£])?\s?\d+[.,]\d{2}[A-Z]{0,2}\b")
+_CODE = re.compile(r"\b\d{5,}\b")
+_TOTAL = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +41,14 @@ def slip_items(context: Context) -> Iterator[Item]:
 
 
 def _body(context: Context) -> Iterator[BodyLine]:
-    started = False
     for number, line in enumerate(context.layout.lines):
-        leading = [set(label.concepts) for label in context.labels_on(number) if label.start <= 1 and label.firm]
-        if any(concepts & ENDS for concepts in leading):
-            if started:
-                return
-            continue
-        if any(leading) or (leading and leading[0] & SKIPPED):
-            continue
         found = [a for a in amounts_in(line.text, context.mark, by_ocr=context.by_ocr(number)) if not a.percent]
         last = found[-1] if found and found[-1].decimals == 2 and not re.search(r"\w{3}", line.text[found[-1].end :]) else None
-        started = started or last is not None
-        yield _line(number, context, found, last)
+        concepts = [set(label.concepts) for label in context.labels_on(number) if label.firm]
+        if last is not None and any(one & ENDS for one in concepts):
+            return
+        if not any(concepts):
+            yield _line(number, context, found, last)
 
 
 def _line(number: int, context: Context, found: list[Amount], last: Amount | None) -> BodyLine:
@@ -60,13 +57,13 @@ def _line(number: int, context: Context, found: list[Amount], last: Amount | Non
     if last is not None:
         times = _TIMES.search(text)
         figures = [*([times[1].replace(",", ".")] if times else []), *(str(amount.value) for amount in found)]
-        begin = found[0].start if len(found) > 1 and found[0].decimals == 2 else last.start
-        text = _TIMES.sub(" ", text[:begin])
+        text = _TIMES.sub(" ", _CENTS.sub(" ", text))
     total = frozenset({_TOTAL}) if last is not None else frozenset()
     cells = {_TOTAL: [str(last.value)]} if last is not None else {}
     height = max(1.0, line.segments[0].height)
-    words = re.sub(r"\b\d{5,}\b", " ", text)
-    return BodyLine(number, line.y0, line.y1, height, cells, total, total, tidy(words), tuple(figures))
+    y0 = line.page * PAGE_APART + line.y0
+    words = _CODE.sub(" ", text)
+    return BodyLine(number, y0, y0 + line.y1 - line.y0, height, cells, total, total, tidy(words), tuple(figures))
 
 
 def _factors(figures: list[str], total: float) -> tuple[float | None, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 # A number sign is written #, n°, nº or №: the last three fold to "no".
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[#%°º№]")
@@ -23,12 +24,14 @@ class Token:
     end: int
 
 
+@lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """The text in small letters without accents; punctuation stays."""
     plain = unicodedata.normalize("NFKD", text.translate(_SIGNS))
     return "".join(char for char in plain if not unicodedata.combining(char)).casefold()
 
 
+@lru_cache(maxsize=16384)
 def key_of(text: str) -> str:
     """What two texts have in common when they differ in case, accents, spaces and punctuation only."""
     return "".join(token.key for token in tokens_of(text))
