@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_format
 import os
 import signal
@@ -152,7 +153,9 @@ def up(
     """
     from deployments.up import keep_up
 
-    keep_up(_settings(config), port, _say)
+    with contextlib.suppress(KeyboardInterrupt):
+        keep_up(_settings(config), port, _say)
+    _say("Ended.")
     return DONE
 
 

@@ -21,6 +21,7 @@ from prefect.settings import get_current_settings
 from prefect.utilities.urls import url_for
 
 from deployments.children import StartError
+from deployments.leftovers import mark_crashed
 from deployments.local import Ground
 from flows.ingest import ingest
 from trayflow.progress import Event, Summary, listener
@@ -41,6 +42,7 @@ class FlowRun:
     ledger: str | None
     hear: Callable[[Event], None]
     notice: Callable[[str], None]
+    server_is_lasting: bool
     url: str | None = None
     summary: Summary | None = None
     error: BaseException | None = None
@@ -93,6 +95,8 @@ class FlowRun:
             raise asyncio.CancelledError
         listener.set(self.hear)
         await _check_server()
+        if not self.server_is_lasting:
+            await mark_crashed()
         state: Any = await ingest(self.source, self.to, self.config, self.ledger, return_state=True)
         self.url = url_for("flow-run", obj_id=state.state_details.flow_run_id)
         self.summary = await state.aresult()

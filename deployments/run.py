@@ -44,14 +44,15 @@ def run_documents(
 
             ground.wait_until_answering()
             display.working()
-            flow = FlowRun(source, to, str(config) if config else None, ledger, display.hear, display.notice)
+            lasting = ground.server_is_lasting
+            flow = FlowRun(source, to, str(config) if config else None, ledger, display.hear, display.notice, lasting)
             try:
                 summary = flow.run(ground)
             except RunStoppedError as stopped:
                 if stopped.summary:
                     _tell(stopped.summary, display, to, as_json, url=None)
                 raise
-            url = flow.url if ground.server_is_lasting else None
+            url = flow.url if lasting else None
         _tell(summary, display, to, as_json, url)
     if summary.in_progress:
         raise RunStoppedError(f"{summary.in_progress} documents are still under way: the same command carries on.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,47 +51,58 @@ def keep_up(settings: Settings, port: int, say: Callable[[str], None]) -> None:
             env |= account.env()
             up = up.model_copy(update={"engine_url": account.base_url, "engine_key": account.key})
         server.wait_until_answering(f"{api_url}/health")
-        deployed = _deploy(env)
+        _prepare(env)
+        worker_env = {**env, "PREFECT_WORKER_QUERY_SECONDS": "2"}
         worker = [*PYTHON, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-        keep(
-            Child(
-                "Prefect worker", worker, env={**env, "PREFECT_WORKER_QUERY_SECONDS": "2"}, log=home / "logs/worker.log"
-            )
-        )
+        keep(Child("Prefect worker", worker, env=worker_env, log=home / "logs" / "worker.log"))
+        deployed = _deploy(env)
 
         stack.callback(lasting.withdraw, home)
         up.publish(home)
         say(f"Prefect UI   {up.ui_url}")
-        say(f"Prefect API  {up.api_url}  (for PREFECT_API_URL in other folders)")
+        say(f"Prefect API  {up.api_url}  (PREFECT_API_URL for other folders)")
         say(
-            f"Engine       {up.engine_url}  (no key is set)"
-            if up.engine_url
-            else f"Service      {settings.service.base_url}"
+            f"Service      {f'{up.engine_url}  (embedded: no key is set)' if up.engine_url else settings.service.base_url}"
         )
         say(f"Deployments  {deployed}")
         say(f"Logs         {home / 'logs'}")
         say("`trayflow run` in this folder uses them. Ctrl-C ends them.")
-        while all(child.is_alive() for child in children):
-            time.sleep(0.5)
-        fallen = next(child for child in children if not child.is_alive())
-        raise StartError(f"The {fallen.name} ended unexpectedly: see {fallen.log}.")
+        _watch(children)
+
+
+def _watch(children: Sequence[Child]) -> None:
+    while all(child.is_alive() for child in children):
+        time.sleep(0.5)
+    fallen = next(child for child in children if not child.is_alive())
+    raise StartError(f"The {fallen.name} ended unexpectedly: see {fallen.log}.")
+
+
+def _prepare(env: Mapping[str, str]) -> None:
+    """A work pool to deploy to, and no flow run that only seems to run."""
+    with ThreadPoolExecutor() as threads:
+        pool = threads.submit(_prefect, env, "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        leftovers = threads.submit(_run_python, env, "-m", "deployments.leftovers")
+        pool.result()
+        leftovers.result()
 
 
 def _deploy(env: Mapping[str, str]) -> str:
-    """Make the work pool and the deployments of this folder's prefect.yaml, or else of ours."""
+    """Make the deployments of this folder's prefect.yaml, or else of ours."""
     definition = next((file for file in (Path("prefect.yaml"), PACKAGED) if file.is_file()), None)
-    _prefect(env, "work-pool", "create", POOL, "--type", "process", "--overwrite")
     if definition is None:
         return "none: there is no prefect.yaml in this folder"
     _prefect(env, "--no-prompt", "deploy", "--all", "--prefect-file", str(definition.absolute()))
-    return f"of {definition}, in the work pool `{POOL}`"
+    return f"those of {definition}, in the work pool `{POOL}`"
 
 
 def _prefect(env: Mapping[str, str], *arguments: str) -> None:
-    command = [*PYTHON, "-m", "prefect", *arguments]
-    done = subprocess.run(
-        command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    _run_python(env, "-m", "prefect", *arguments)
+
+
+def _run_python(env: Mapping[str, str], *arguments: str) -> None:
+    command = [*PYTHON, *arguments]
+    env = {**os.environ, **env}
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise StartError(f"`prefect {' '.join(arguments[:3])}` failed: {' '.join(last)}")
+        raise StartError(f"`python {' '.join(arguments)}` failed: {' '.join(last)}")
