@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import StateType
 from prefect.testing.utilities import prefect_test_harness
 from reportlab.pdfgen.canvas import Canvas
 
@@ -17,7 +21,8 @@ from flows.ingest import ingest
 from tests.scripted import Scripted, serving
 from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
 from trayflow.ledger import Ledger
-from trayflow.progress import Ended, Summary, listener
+from trayflow.progress import Ended, Event, Summary, listener
+from trayflow.sources import Folder
 
 pytestmark = [
     pytest.mark.xdist_group("prefect"),
@@ -331,3 +336,69 @@ def test_whoever_listens_hears_each_ending(inbox: Path) -> None:
         ("a.pdf", "written"),
         ("b.pdf", "quarantined"),
     }
+
+
+def test_rows_are_written_while_others_wait(inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents stream through: with a window of one, the first is in its table before the second is submitted."""
+    monkeypatch.setenv("TRAYFLOW_LIMITS__WINDOW", "1")
+    for name in ("a.pdf", "b.pdf"):
+        put(inbox, name)
+    seen: list[tuple[int, int]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Ended):
+            seen.append((len(service.accepted), len(rows(inbox))))
+
+    token = listener.set(look)
+    try:
+        run(inbox)
+    finally:
+        listener.reset(token)
+    assert seen == [(2, 1), (4, 2)]
+
+
+def test_every_call_is_a_task_run_named_after_the_document(inbox: Path) -> None:
+    """An operator finds each document's steps by its key, all of them recorded by the end of the run."""
+    put(inbox, "a.pdf")
+
+    async def recorded() -> set[str]:
+        state: Any = await ingest(str(inbox), str(inbox.parent / "tables"), return_state=True)
+        async with get_client() as client:
+            id_ = FlowRunFilterId(any_=[state.state_details.flow_run_id])
+            found = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=id_))
+        return {task_run.name for task_run in found if task_run.state_type is StateType.COMPLETED}
+
+    assert asyncio.run(recorded()) == {
+        "discover page 1",
+        "discover page 2",
+        "fetch a.pdf",
+        "submit identification a.pdf",
+        "await identification a.pdf",
+        "submit execution a.pdf",
+        "await execution a.pdf",
+        "write a.pdf",
+    }
+
+
+def test_the_key_may_be_in_a_secret_block(inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Prefect Secret block named in the settings opens the service; one that is not there is a wrong setting."""
+    monkeypatch.delenv("DOCUTRAY_API_KEY")
+    (inbox.parent / "trayflow.toml").write_text('[service]\napi_key_block = "tray-key"\n')
+    put(inbox, "a.pdf")
+    with pytest.raises(SettingsError, match="no Prefect Secret block tray-key"):
+        run(inbox)
+    asyncio.run(Secret(value=service.key).asave("tray-key"))
+    assert run(inbox).written == 1
+
+
+def test_a_run_takes_over_what_a_dead_one_held(inbox: Path, service: Scripted) -> None:
+    """A document claimed by a run that no longer renews its lease is brought home by the next one."""
+    put(inbox, "a.pdf")
+    ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
+    (found,) = next(Folder(inbox).pages())
+    (document,) = ledger.discover(inbox.resolve().as_uri(), [found], "anywhere").documents
+    ledger.start_run("dead", lease=1.5)
+    assert ledger.claim(document.id, "dead")
+    ledger.close()
+    assert run(inbox).written == 1
+    assert len(service.accepted) == 2
