@@ -60,7 +60,7 @@ class FileUpload:
 
 @dataclass(frozen=True, slots=True)
 class Base64Upload:
-    """A document in memory, sent inside JSON. For small ones: it is held there about four times over."""
+    """A document in memory, sent inside JSON. For small ones: it is held there about five times over."""
 
     content: bytes
     content_type: str
