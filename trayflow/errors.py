@@ -44,7 +44,7 @@ class RunStoppedError(TrayflowError):
 
 
 class AccessDeniedError(RunStoppedError):
-    """The service does not accept our key."""
+    """The service does not accept our key, the quota is spent, or its address belongs to something else."""
 
 
 class ServiceUnreachableError(RunStoppedError):
