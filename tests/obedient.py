@@ -69,6 +69,10 @@ def hold_the_lock(_: str) -> None:
     re.match(r"(a+)+$", "a" * 60 + "b")  # hours, without a pause for other threads
 
 
+def crash(_: str) -> None:
+    ctypes.string_at(0)
+
+
 def fail(_: str) -> None:
     raise ValueError("secret words of the document")
 
@@ -84,7 +88,7 @@ COMMANDS: dict[str, Callable[[str], dict[str, Any] | None]] = {
     "compute-until": compute_until,
     "hold-the-lock": hold_the_lock,
     "exit-always": lambda _: os._exit(0),
-    "crash-once": lambda _: ctypes.string_at(0) and None,
+    "crash-once": crash,
     "raise-always": fail,
     "print": print,
     "refuse": refuse,

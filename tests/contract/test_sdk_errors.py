@@ -19,7 +19,7 @@ from tests import papers
 from tests.engines import RunningEngine, start_engine
 from tests.webserver import serve_files
 
-INVOICE = {"document_type_code_options": ["invoice"]}
+INVOICE: dict[str, Any] = {"document_type_code_options": ["invoice"]}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def client(engine: RunningEngine) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     """An engine of which every limit is soon reached."""
-    limits: dict[str, Any] = {"most_bytes": 2**20, "download_seconds": 0.5, "processing": "tests.obedient:process"}
+    limits: dict[str, Any] = {"most_bytes": 2**20, "download_seconds": 2, "processing": "tests.obedient:process"}
     with start_engine(tmp_path_factory.mktemp("narrow"), **limits) as running:
         yield running
 
@@ -183,7 +183,7 @@ def test_400_for_a_url_without_a_document(client: Client, web: str) -> None:
 def test_408_for_a_url_that_never_ends(narrow_client: Client, web: str) -> None:
     """A download is given up after the limit, which the message names."""
     call = refused(docutray.APIError, narrow_client.identify.run_async, url=f"{web}/never", **INVOICE)
-    assert call == (408, {"message": "URL download timeout (500ms)"})
+    assert call == (408, {"message": "URL download timeout (2000ms)"})
 
 
 @pytest.mark.parametrize("form", ["form", "base64", "URL"])
@@ -231,6 +231,7 @@ def test_429_above_the_rate(tmp_path: Path) -> None:
         with pytest.raises(docutray.RateLimitError) as caught:
             client.document_types.list()
     error = caught.value
+    assert error.body is not None
     assert (error.status_code, error.body["error"]) == (429, "Rate limit exceeded")
     assert (error.limit_type, error.limit, error.remaining) == ("minute", 3, 0)
     assert error.retry_after == error.body["retryAfter"]

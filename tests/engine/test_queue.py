@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import time
 import uuid
@@ -54,11 +55,7 @@ def test_a_job_comes_back_as_it_went_in(queue: Queue) -> None:
     found = queue.get(given.id)
     assert found is not None
     assert found.requested_at
-    assert found == given.__class__(**{**_members(given), "requested_at": found.requested_at})
-
-
-def _members(given: Job) -> dict[str, object]:
-    return {name: getattr(given, name) for name in Job.__slots__}
+    assert found == dataclasses.replace(given, requested_at=found.requested_at)
 
 
 def test_jobs_are_claimed_in_the_order_they_came(queue: Queue) -> None:

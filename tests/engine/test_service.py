@@ -66,7 +66,7 @@ def test_health_needs_no_key(engine: RunningEngine) -> None:
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", f"Basic {KEY}", f"Bearer {KEY}x", KEY, "Bearer \xe9"])
 def test_only_the_key_opens(engine: RunningEngine, authorization: str | None) -> None:
     """Anything but the key as a bearer is refused."""
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
     answer = httpx.get(f"{engine.base_url}/api/document-types", headers=headers, trust_env=False)
     assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key"})
 
@@ -188,7 +188,7 @@ def test_the_service_answers_while_workers_are_busy(engine: RunningEngine, tmp_p
             assert client.get(url).status_code == 200
             times.append(time.perf_counter() - begin)
     enough.touch()
-    assert sorted(times)[25] < 0.05
+    assert sorted(times)[25] < 0.025
 
 
 def test_a_document_is_read_once_for_both_stages(reader: RunningEngine) -> None:

@@ -165,7 +165,7 @@ def test_a_service_that_is_told_to_end(tmp_path: Path) -> None:
 
 def test_a_retry_does_not_show(engine: RunningEngine) -> None:
     """A job that is tried again stays PROCESSING: its status never goes back."""
-    seen = []
+    seen: list[str] = []
     job = engine.submit(order("crash-once", 3))
     with engine.client() as client:
 
