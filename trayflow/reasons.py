@@ -17,7 +17,6 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     IDENTIFICATION_FAILED = "identification_failed"
     EXECUTION_FAILED = "execution_failed"
-    GARBLED_RESULT = "garbled_result"
     NO_ANSWER = "no_answer"
     SUBMISSION_UNKNOWN = "submission_unknown"
     OTHER_TYPE = "other_type"
