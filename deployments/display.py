@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from trayflow.models import Outcome
-from trayflow.progress import Discovered, Ended, Event, Paused, Summary
+from trayflow.progress import Discovered, Ended, EndedElsewhere, Event, Paused, Summary
 
 #: Documents that the summary names for each outcome that asks for a person.
 NAMED = 20
@@ -67,6 +67,8 @@ class Display:
             case Discovered(new=new):
                 total = self._bar.tasks[0].total or 0
                 self._bar.update(self._task, total=total + new)
+            case EndedElsewhere():
+                self._bar.update(self._task, advance=1)
             case Ended(document, outcome, note):
                 self._counts[outcome] += 1
                 if outcome in (Outcome.REVIEW, Outcome.QUARANTINED):

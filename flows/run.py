@@ -12,7 +12,7 @@ from tasks.pace import Admission
 from trayflow.endings import ending_of
 from trayflow.errors import RunStoppedError, TransientError, TrayflowError
 from trayflow.models import Document, Ending, Outcome
-from trayflow.progress import Discovered, Ended, Summary, tell
+from trayflow.progress import Discovered, Ended, EndedElsewhere, Summary, tell
 from trayflow.tray import Tray
 
 #: Seconds between looks at the documents that another run holds.
@@ -99,7 +99,7 @@ async def _ended_elsewhere(tray: Tray, document: Document) -> bool:
     if now.outcome is None:
         return False
     tray.tally.unchanged += 1
-    tell(Discovered(new=-1, unchanged=1))
+    tell(EndedElsewhere(now))
     return True
 
 

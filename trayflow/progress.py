@@ -32,13 +32,20 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedElsewhere:
+    """Another run held this document, and has brought it to its outcome: for this run it is unchanged."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """The service asked for a pause of `seconds`; nothing is wrong."""
 
     seconds: float
 
 
-Event = Discovered | Ended | Paused
+Event = Discovered | Ended | EndedElsewhere | Paused
 
 listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
 
