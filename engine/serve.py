@@ -24,6 +24,8 @@ ADDRESS_FILE = "address"
 
 # Seconds that calls under way get to end when the engine is told to.
 _GRACE = 3
+# Seconds that idle connections stay open: longer than clients keep theirs, or a POST may meet one that is just closing.
+_KEEP_ALIVE = 75
 
 
 class DataDirInUseError(RuntimeError):
@@ -67,6 +69,7 @@ def serve(
                 http="h11",
                 ws="none",
                 lifespan="on",
+                timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=_GRACE,
             )
         )
