@@ -19,7 +19,8 @@ _MONEY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One document, made ready for searching. `amounts` are all amounts of money on it, with their lines."""
+    """One document, made ready for searching. `amounts` are all amounts of money on it, with their lines; `tables`
+    the lines that belong to tables."""
 
     layout: Layout
     labels: tuple[Label, ...]
@@ -28,6 +29,7 @@ class Context:
     mark: DecimalMark | None
     _by_line: Mapping[int, Sequence[Label]]
     amounts: tuple[tuple[int, float], ...]
+    tables: frozenset[int] = frozenset()
 
     def by_ocr(self, line: int) -> bool:
         """Whether a line was read by OCR, and may have its slips."""
@@ -46,7 +48,7 @@ class Context:
         """The same document without the labels on some of its lines, because they belong to a table."""
         labels = [label for label in self.labels if label.line not in lines]
         by_line = {line: found for line, found in self._by_line.items() if line not in lines}
-        return replace(self, labels=tuple(labels), places=Places(self.layout, labels), _by_line=by_line)
+        return replace(self, labels=tuple(labels), places=Places(self.layout, labels), _by_line=by_line, tables=self.tables | set(lines))
 
 
 def context_of(reading: Reading, index: Index) -> Context:

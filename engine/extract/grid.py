@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.documents import Word
 from engine.extract.context import Context
+from engine.extract.dates import dates_in
 from engine.extract.grouping import PAGE_APART, BodyLine
 from engine.extract.headings import Header, Heading
 from engine.extract.layout import Line, Segment
@@ -17,9 +18,9 @@ ENDS = frozenset(
     "net_total subtotal lines_total tax_total total grand_total amount_due cash change rounding closing_balance".split()
 )
 # At the beginning of a line these show that the table is over and how to pay it follows.
-_PAYMENT_PART = frozenset({"iban", "bic", "bank_name", "account_number", "account_holder", "due_date", "payment_method"})
+_PAYMENT_PART = frozenset({"iban", "bic", "bank", "account_number", "account_holder", "due_date", "payment_method"})
 # Lines within a table that are none of its rows.
-SKIPPED = frozenset({"opening_balance", "closing_balance", "other_amount", "discount"})
+SKIPPED = frozenset({"opening_balance", "closing_balance", "carried_over", "other_amount", "discount"})
 _TEXTUAL = frozenset({"text", "name", "id", "address"})
 _NUMBER = re.compile(
     r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?"
@@ -32,6 +33,8 @@ _SHORTEST_TEXT = 4
 _CENTS = re.compile(r"[.,]\d{2}(?!\d)")
 # A figure behind a text stands off from it by this part of the height of the print: `pack of 10` is all text.
 _OFF = 0.45
+_LONGEST_DATE = 4  # words
+_SHORT_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}\.?(?=\s|$)|\d{1,2}\.?\s[A-Z][a-zé]{2,3}\.?(?=\s|$)")
 _LONGEST_GAP = 14.0  # between two rows, in line heights
 
 
@@ -81,6 +84,7 @@ class _Grid:
 
     def __init__(self, header: Header) -> None:
         self._headings = header.headings
+        self._dated = any(h.target and h.target.kind == "date" for h in header.headings)
         self._text = next((i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None)
 
     def line(self, number: int, line: Line, height: float) -> BodyLine:
@@ -115,6 +119,12 @@ class _Grid:
         run: list[Word] = []
         words = list(segment.words)
         at = 0
+        while self._dated and (length := _date_at(words, at)):
+            dated = _chunk(words[at : at + length], numeric=False)
+            if not self._below_a_date(dated):
+                break
+            yield dated
+            at += length
         while at < len(words):
             length = self._number_at(words, at)
             if length:
@@ -130,6 +140,10 @@ class _Grid:
                 at += 1
         if run:
             yield _chunk(run, numeric=False)
+
+    def _below_a_date(self, chunk: _Chunk) -> bool:
+        nearest = min(self._headings, key=lambda heading: _distance(chunk.x0, chunk.x1, heading))
+        return (nearest.target is not None and nearest.target.kind == "date") or not nearest.target
 
     def _number_at(self, words: Sequence[Word], at: int) -> int:
         """How many words from `at` on are a number of its own; 0 when it is part of a text."""
@@ -178,6 +192,14 @@ class _Grid:
                 return self._text
         end = min(chunk.x1, chunk.x0 + 30)
         return min(range(len(headings)), key=lambda i: _distance(chunk.x0, end, headings[i]))
+
+
+def _date_at(words: Sequence[Word], at: int) -> int:
+    """How many words from `at` on are a date."""
+    text = " ".join(word.text for word in words[at : at + _LONGEST_DATE])
+    found = next(dates_in(text, day_first=True), None)
+    end = found.end if found and found.start == 0 else match.end() if (match := _SHORT_DATE.match(text)) else 0
+    return len(text[:end].split()) if end and text[end : end + 1] in ("", " ") else 0
 
 
 def _goes_on_in_thousands(words: Sequence[Word], at: int) -> bool:

@@ -21,6 +21,7 @@ _MOST_DIGITS = 2
 _NO_HEADING = re.compile(r"\d[.,]\d|@|www\.")
 _MOST_VARIANTS = 6
 _FENCE = 3
+_WITH_HEADING = re.compile(r"\W*(?:in\s+)?(?:[A-Z]{3}|RM|Rs\.?|[$€£])?\W*")
 _TEXTUAL = frozenset({"text", "name", "id", "address"})
 _DEBIT, _CREDIT, _AMOUNT = "column_debit", "column_credit", "column_amount"
 
@@ -148,15 +149,25 @@ def _headings(line: Line, layout: Layout, rows: Rows, index: Index) -> Iterator[
     fuzzy = layout.pages[line.page].source == "ocr"
     for segment in line.segments:
         text, at = segment.text, 0
+        last: Heading | None = None  # held back, because a currency behind it belongs to it
         for start, end, concepts, _ in [*matches(text, index, fuzzy=fuzzy), (len(text), len(text), (), 0.0)]:
             between = text[at:start]
-            if any(char.isalnum() for char in between):
+            if last is not None and _WITH_HEADING.fullmatch(between):
+                last = replace(last, x1=x_at(segment, at + len(between.rstrip())))
+            elif any(char.isalnum() for char in between):
+                if last is not None:
+                    yield last
+                    last = None
                 begin = at + len(between) - len(between.lstrip(" .:/|-"))
                 yield Heading(between.strip(" .:/|-"), x_at(segment, begin), x_at(segment, start), None, 0, known=False)
             if concepts:
+                if last is not None:
+                    yield last
                 target, sign = target_of(concepts, rows)
-                yield Heading(text[start:end], x_at(segment, start), x_at(segment, end), target, sign)
+                last = Heading(text[start:end], x_at(segment, start), x_at(segment, end), target, sign)
             at = end
+        if last is not None:
+            yield last
 
 
 def target_of(concepts: Sequence[str], rows: Rows) -> tuple[Column | None, int]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.extract.currency import CODES
 from engine.extract.layout import Layout, Segment
 from engine.extract.lexicon import Index
 from engine.extract.text import Token, tokens_of, without_slips
@@ -13,7 +14,9 @@ from engine.extract.text import Token, tokens_of, without_slips
 _MOST_TOKENS = 6
 # A label that runs into other words is probably part of a sentence.
 _LOOSE = 0.5
-_SHORT = 3
+_SHORT = 4
+# Their short labels (`to`, `from`, `de`) are words of any sentence.
+_VAGUE = frozenset({"seller", "buyer", "period", "date_word"})
 # Words that make a total one with or without tax, and those that may stand around them.
 _TOTALS = {"total", "grand_total", "net_total", "subtotal", "amount_due"}
 _WITH_TAX = frozenset(["incl", "inc", "with", "inclusive", "including", "included", "inkl", "inklusive", "ttc", "incluido", "incluidos", "inclusa", "compresa"])
@@ -28,7 +31,11 @@ _NUMBER_SIGNS = frozenset(["no", "nr", "number", "nummer", "numero", "n", "num",
 _WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
 # Between the words of one label.
 _INSIDE = re.compile(r"[\s.'’()/#-]*")
-_AFTER_LABEL = re.compile(r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|RM|Rs)")
+_AFTER_LABEL = re.compile(
+    r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|(?:RM|Rs|"
+    + "|".join(sorted(CODES))
+    + r")\b)"
+)
 _BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●–—-])\s*$")
 
 
@@ -63,7 +70,8 @@ def find_labels(layout: Layout, index: Index) -> list[Label]:
             text = without_slips(segment.text) if by_ocr else segment.text
             for start, end, concepts, alike in matches(text, index, fuzzy=by_ocr):
                 before, after = _BEFORE_LABEL.search(text[:start]), _AFTER_LABEL.match(text[end:])
-                score = alike * (1.0 if before and after else _LOOSE)
+                loose = not before or not after or (start > 0 and end - start <= _SHORT and set(concepts) & _VAGUE)
+                score = alike * (_LOOSE if loose else 1.0)
                 x0, x1 = x_at(segment, start), x_at(segment, end)
                 found.append(Label(concepts, number, position, start, end, x0, x1, score))
     return found
@@ -111,7 +119,7 @@ def _whole(text: str, start: int, end: int) -> bool:
     """Whether a label does not stand within a longer word or code; the short ones not within `A4` or `DE08` either."""
     if _WITHIN_BEFORE.search(text[:start]) or _WITHIN_AFTER.match(text[end:]):
         return False
-    return not (text[end : end + 1].isdigit() and end - start <= _SHORT)
+    return not (text[end : end + 1].isdigit() and end - start <= 3)
 
 
 def _keys(text: str, tokens: list[Token], at: int, longest: int) -> Iterator[tuple[int, str]]:

@@ -27,7 +27,7 @@ _STREET = re.compile(
 )
 _POSTCODE = re.compile(
     r"(?<![\w./&-])(?<!lot )(?<!no )(?<!no\. )(?<!box )(?:[A-Z]{1,2}-)?\d{4,6}(?:-\d{3,4})?(?: ?[A-Z]{2})?(?=$|[\s,.)]|[A-ZÄÖÜ][a-zäöü])"
-    r"|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",
+    r"|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b[A-Z]\d[\dW] ?[A-Z0-9]{4}\b",  # British, Irish
     re.IGNORECASE,
 )
 _HOUSE_NUMBER = re.compile(r"(?:^|\s)(?:no\.?:?\s?)?\d{1,5}\s?[a-zA-Z]?(?:[-/]\d+)?(?=$|[\s,])", re.IGNORECASE)
@@ -51,6 +51,7 @@ _COUNTRY = frozenset(
 )
 
 
+_BANK = re.compile(r"bank\b|\bbanco\b|\bbanca\b|\bbanque\b|kasse\b|\bcaixa|\bcaja\b|\bcrédit\b|credit union|building society|\bcassa\b", re.IGNORECASE)
 _SALUTATIONS = frozenset(
     ["herr", "herrn", "frau", "firma", "fa", "mr", "mrs", "ms", "miss", "dr", "sr", "sra", "senor", "senora", "monsieur", "madame", "mme", "m", "signor", "signora", "spettle", "spettabile", "heer", "mevrouw", "an", "to"]
 )
@@ -99,11 +100,16 @@ def is_address(text: str) -> bool:
     numbered = bool(_HOUSE_NUMBER.search(text)) or bool(re.search(r"\d", text))
     if (street and numbered) or (_POSTCODE.search(text) and re.search(r"[^\W\d]{3}", text)):
         return True
-    if key_of(text) in _COUNTRY:
+    if key_of(text) in _COUNTRY or re.match(r"no\.?:?\s?\d", text, re.IGNORECASE):
         return True
     return bool(re.match(r"^[^\W\d_]{3,}[\w .'-]*\s\d{1,4}\s?[a-z]?$", text)) or bool(
         re.match(r"^\d{1,5}[a-zA-Z]?,?\s+(?!x\b)[^\W\d]{3,}", text)
     )
+
+
+def is_street(text: str) -> bool:
+    """Whether a line names a street, a number or not."""
+    return bool(_STREET.search(text)) and not is_contact(text)
 
 
 def has_postcode(text: str) -> bool:
@@ -128,6 +134,11 @@ def clean_name(text: str) -> str:
     text = _REGISTRATION.sub("", tidy(text))
     text = re.sub(r"^(?:messrs|m/s|attn|att|z\.\s?hd\.?|spett\.?(?:le)?|exmo\.?\(?s?\)?)\b[.:]?\s*", "", text, flags=re.IGNORECASE)
     return tidy(re.sub(r"\s*[(\[]$", "", text)).strip("\"'“”„`").rstrip(",")
+
+
+def is_bank(text: str) -> bool:
+    """Whether a name is a bank's."""
+    return bool(_BANK.search(text))
 
 
 def is_salutation(text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
@@ -24,6 +24,7 @@ from engine.extract.values import Manner, vat_id
 
 _UNSURE, _SURE = 0.4, 0.8
 _WHOSE = {"buyer_vat_id": "buyer", "seller_vat_id": "seller"}
+_IS_BANK = 0.3
 # A VAT id without a label, whose check digits are right.
 _LONE = 0.45
 _BLOCK_LINES, _NAME_LINES = 9, 4
@@ -51,7 +52,10 @@ def find_parties(fields: Sequence[Field], context: Context) -> dict[Path, str | 
     if issuing is not None:
         # A vague label, such as `from`, may lead elsewhere: the letterhead may know better.
         known = found[issuing]
-        guessed = issuer(context, found.get(receiving or "")) if known is None or known.score < _SURE else None
+        bank = "bank" in groups[issuing][0].sources
+        guessed = None
+        if known is None or known.score < _SURE:
+            guessed = issuer(context, found.get(receiving or ""), bank=bank)
         found[issuing] = max(filter(None, (known, guessed)), key=lambda party: party.score, default=None)
     if receiving is not None and found[receiving] is None:
         found[receiving] = recipient(context, found.get(issuing or ""))
@@ -80,11 +84,15 @@ _WITHIN_BLOCK = {"vat_id", "buyer_vat_id", "seller_vat_id", "address", "other_nu
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A party found: `lines` are the layout's lines (with segments) that belong to it, the name's first."""
+    """A party found: `lines` are the layout's lines (with segments) that belong to it, the name's first.
+
+    `sender` is the rest of a sender's line, behind the name.
+    """
 
     name: str
     score: float
     lines: tuple[tuple[int, Segment], ...]
+    sender: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -146,22 +154,36 @@ class TaxNumbers:
 
 def address(party: Party, context: Context) -> str | None:
     """The lines of the block behind the name that make up its postal address."""
+    if party.sender:
+        return names.address_of(list(party.sender))
+    lines = [_without_contact(number, segment, context) for number, segment in party.lines[1:]]
     found: list[str] = []
-    for number, segment in party.lines[1:]:
-        text = segment.text
-        labelled = any(label.firm and label.start <= 1 for label in context.labels_of(number, segment))
-        numbered = text.lower().startswith("no")
-        foreign = names.is_contact(text) or (labelled and not numbered) or (":" in text and not numbered)
+    for position, text in enumerate(lines):
+        foreign = not text or names.is_contact(text) or (":" in text and not text.lower().startswith("no"))
         if foreign or re.fullmatch(r"\(.*\)", text) or key_of(text) == key_of(party.name):
             if found:
                 break
             continue
         complete = any(map(names.has_postcode, found)) and not found[-1].endswith(",")
-        if names.is_address(text) or (found and not complete):
+        following = lines[position + 1] if position + 1 < len(lines) else ""
+        if names.is_address(text) or (found and not complete) or (names.is_street(text) and names.is_address(following)):
             found.append(text)
         elif found:
             break
     return names.address_of(found) if any(map(names.is_address, found)) else None
+
+
+def _without_contact(number: int, segment: Segment, context: Context) -> str:
+    """A line of a block without the telephone, tax and other numbers behind their labels; empty when it begins so."""
+    text = segment.text
+    for label in context.labels_of(number, segment):
+        numbered = text[label.start :].lower().startswith("no")
+        inner = set(label.concepts) & _WITHIN_BLOCK and re.match(r"[\s.:]*\S*\d", text[label.end :])
+        if not numbered and (label.firm if label.start <= 1 else inner):
+            text = text[: label.start].rstrip(" ,(·●•|–-")
+            break
+    parts = re.split(r"\s+[·●•|]\s+", text.strip())
+    return ", ".join(part for part in parts if part and not names.is_contact(part))
 
 
 def labelled_party(sources: Mapping[str, float], context: Context) -> Party | None:
@@ -170,17 +192,24 @@ def labelled_party(sources: Mapping[str, float], context: Context) -> Party | No
     return max(found, key=lambda party: party.score, default=None)
 
 
-def issuer(context: Context, recipient: Party | None) -> Party | None:
-    """The party whose document this is, where no label names it."""
+def issuer(context: Context, recipient: Party | None, *, bank: bool = False) -> Party | None:
+    """The party whose document this is, where no label names it; a bank when `bank`."""
     taken = {(line, id(segment)) for line, segment in recipient.lines} if recipient else set()
     found: list[Party] = []
     for candidate in (*_senders(context), *_letterheads(context), *_with_legal_form(context)):
         same_as_recipient = recipient is not None and _alike(candidate.name, recipient.name)
         if same_as_recipient or any((line, id(segment)) in taken for line, segment in candidate.lines[:1]):
             continue
-        found.append(_weighed(candidate, context))
+        weighed = _weighed(candidate, context)
+        if bank:
+            weighed = replace(weighed, score=weighed.score + (_IS_BANK if names.is_bank(candidate.name) else -_IS_BANK))
+        found.append(weighed)
     best = max(found, key=lambda party: party.score, default=None)
-    return best if best and best.score >= _UNSURE else None
+    if best is None or best.score < _UNSURE:
+        return None
+    # The same name may stand in several places, and the address below one of them only.
+    alike = [party for party in found if _alike(party.name, best.name) and address(party, context)]
+    return best if address(best, context) or not alike else replace(best, lines=alike[0].lines, sender=alike[0].sender)
 
 
 def recipient(context: Context, other: Party | None) -> Party | None:
@@ -313,7 +342,7 @@ def _below(label: Label, line: int, x0: float, context: Context) -> tuple[tuple[
     last = first
     for number in range(line + 1, min(line + 3 * _BLOCK_LINES, len(context.layout.lines))):
         below = context.layout.lines[number]
-        if below.page != home.page or below.y0 - last.y1 > 2.5 * first.height or len(block) > _BLOCK_LINES:
+        if number in context.tables or below.page != home.page or below.y0 - last.y1 > 2.5 * first.height or len(block) > _BLOCK_LINES:
             break
         mine = [segment for segment in below.segments if left <= segment.x0 < right and segment.y0 - last.y1 <= 2.5 * first.height]
         if mine:
@@ -342,7 +371,8 @@ def _senders(context: Context) -> Iterator[Party]:
         for segment in line.segments:
             parts = _sender_parts(segment.text)
             if parts and segment.y0 < 0.4 * context.layout.height_of(line):
-                yield Party(names.clean_name(parts[0]), 0.75, ((number, segment),))
+                behind = tuple(part for part in parts[1:] if not names.is_contact(part) and ":" not in part)
+                yield Party(names.clean_name(parts[0]), 0.75, ((number, segment),), behind)
 
 
 def _sender_parts(text: str) -> list[str] | None:
@@ -357,7 +387,8 @@ def _sender_parts(text: str) -> list[str] | None:
 def _letterheads(context: Context) -> Iterator[Party]:
     """The first name of each block at the top of page 1."""
     typical = _typical_height(context)
-    for order, block in enumerate(_blocks(context)):
+    blocks = _blocks(context)
+    for order, block in enumerate(blocks):
         number, first = block[0]
         line = context.layout.lines[number]
         if line.page or first.y0 > 0.25 * context.layout.height_of(line):
@@ -366,9 +397,19 @@ def _letterheads(context: Context) -> Iterator[Party]:
             name = names.clean_name(segment.text)
             if names.is_name(name) and ":" not in name:
                 large = min(0.15, 0.1 * max(0.0, segment.height / typical - 1.1))
-                companions = 0.1 if any(names.is_address(s.text) or names.is_contact(s.text) for _, s in block[index + 1 :]) else 0
-                yield Party(name, 0.45 - 0.03 * min(order, 5) - 0.05 * index + large + companions, tuple(block[index:]))
+                lines = block[index:] if index + 1 < len(block) else [*block[index:], *_next_block(segment, blocks)]
+                companions = 0.1 if any(names.is_address(s.text) or names.is_contact(s.text) for _, s in lines[1:]) else 0
+                yield Party(name, 0.45 - 0.03 * min(order, 5) - 0.05 * index + large + companions, tuple(lines))
                 break
+
+
+def _next_block(name: Segment, blocks: Sequence[list[tuple[int, Segment]]]) -> list[tuple[int, Segment]]:
+    """The block right below a name that is printed so large that it stands apart."""
+    for block in blocks:
+        first = block[0][1]
+        if 0 < first.y0 - name.y1 < 1.5 * name.height and first.x0 < name.x1 and name.x0 < first.x1:
+            return block
+    return []
 
 
 def _with_legal_form(context: Context) -> Iterator[Party]:
@@ -411,7 +452,7 @@ def _weighed(party: Party, context: Context) -> Party:
         score += 0.3
     if any(label.start == 0 for label in _labels_in(party, context)):
         score -= 0.3
-    return Party(party.name, score, party.lines)
+    return replace(party, score=score)
 
 
 def _labels_in(party: Party, context: Context) -> Iterator[Label]:
@@ -438,6 +479,8 @@ def _blocks(context: Context) -> list[list[tuple[int, Segment]]]:
     """Segments that stand under each other, aligned left, right or in the middle."""
     blocks: list[list[tuple[int, Segment]]] = []
     for number, line in enumerate(context.layout.lines):
+        if number in context.tables:
+            continue
         for segment in line.segments:
             home = next((block for block in reversed(blocks) if _continues(block, number, segment, context)), None)
             if home is None:

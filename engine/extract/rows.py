@@ -13,7 +13,7 @@ from engine.extract.grouping import Cells, group
 from engine.extract.headings import Header, fences, find_headers, variants
 from engine.extract.ruled import ruled_rows, targets_of
 from engine.extract.schema import Plan, Rows
-from engine.extract.slips import slip_items
+from engine.extract.slips import slip_items, without_count
 from engine.extract.text import tidy
 from engine.extract.values import Manner
 from engine.rules import Product, Rule
@@ -79,7 +79,12 @@ def _row(body: Cells, header: Header, rows: Rows, context: Context, products: Se
     if text is not None and row[text] is None:
         row[text] = tidy(" ".join(body.text)) or None
     order = [h.target.name for h in header.headings if h.target]
-    return cells.mended(row, body.figures, products, manner, order)
+    row = cells.mended(row, body.figures, products, manner, order)
+    count = next((column.name for column in rows.columns if column.kind == "quantity"), None)
+    counted = any(h.target and h.target.name == count for i, h in enumerate(header.headings) if i in body.by_heading)
+    if text is not None and row[text] and count is not None and not counted:
+        row[text] = without_count(row[text], row[count])
+    return row
 
 
 def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Product]) -> Iterator[Table]:

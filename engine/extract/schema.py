@@ -39,7 +39,7 @@ _PARTS = {
     "email": "email",
     "phone": "phone",
 }
-_ROLES = {"seller": "issuer", "buyer": "recipient", "merchant": "shop"}
+_ROLES = {"seller": "issuer", "bank": "issuer", "buyer": "recipient", "account_holder": "recipient", "merchant": "shop"}
 # A description this short is a label; longer ones explain.
 _LABEL_WORDS = 4
 
@@ -229,6 +229,9 @@ def _party(path: Path, outer: Mapping[str, Any] | None) -> tuple[str | None, str
     Any object with an `x-role` is a party, whatever it is called.
     """
     key = key_of("".join(path))
+    for concept in concepts().values():
+        if concept.kind == "party" and key == concept.name.replace("_", ""):
+            return concept.name, "name"
     own = path[-2] if outer is not None and outer.get("x-role") and len(path) > 1 else None
     for ending, part in _PARTS.items():
         before = key.removesuffix(ending).removesuffix("company")

@@ -12,7 +12,7 @@ from engine.extract.grouping import PAGE_APART, BodyLine, group
 from engine.extract.money import Amount, amounts_in
 from engine.extract.text import tidy
 
-_TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|pc\b|stk\.?\b|\*)\s?@?")
+_TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|stk\.?\b|\*)\s?@?(?=\s*(?:RM|[$€£])?\s?\d+[.,]\d{2}(?!\d))")
 _CENTS = re.compile(r"(?:RM|[$€£])?\s?\d+[.,]\d{2}[A-Z]{0,2}\b")
 _CODE = re.compile(r"\b\d{5,}\b")
 _TOTAL = 0
@@ -35,9 +35,16 @@ def slip_items(context: Context) -> Iterator[Item]:
     for row in group(lines):
         total = float(row.by_heading[_TOTAL][-1])
         quantity, price = _factors(row.figures, total)
-        text = tidy(" ".join(row.text))
+        text = without_count(tidy(" ".join(row.text)), quantity)
         if sum(char.isalpha() for char in text) >= 2:
             yield Item(text, quantity, price, total, tuple(row.lines))
+
+
+def without_count(text: str, quantity: float | None) -> str:
+    """A description without the quantity in front of it: `2 Coffee` is two of `Coffee`."""
+    leading = re.match(r"(\d+(?:[.,]0+)?)\s*(?:x|X|×)?\s+(?=[^\W\d])", text)
+    counts = leading is not None and quantity is not None and float(leading[1].replace(",", ".")) == quantity
+    return text[leading.end() :] if leading and counts else text
 
 
 def _body(context: Context) -> Iterator[BodyLine]:
