@@ -178,7 +178,9 @@ def _files(folder: Path, model: type[_File], problems: list[str]) -> Iterator[tu
 def _in_words(error: ValidationError, known: Iterable[str]) -> Iterator[str]:
     for detail in error.errors(include_url=False, include_input=False):
         place = ".".join(str(part) for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
+        if detail["type"] == "model_type":
+            yield "must be a JSON object"
+        elif detail["type"] == "extra_forbidden":
             yield _unknown("key", place, known)
         else:
             yield f"{place}: {detail['msg']}" if place else detail["msg"].removeprefix("Value error, ")

@@ -86,7 +86,7 @@ def test_types_are_searched() -> None:
     ("content", "problem"),
     [
         ("{", "not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
-        ("[]", "Input should be a valid dictionary or instance of _TypeFile"),
+        ("[]", "must be a JSON object"),
         (TYPE | {"titelHints": []}, "unknown key 'titelHints', did you mean 'titleHints'?"),
         ({**TYPE, "code": "Delivery note"}, "code: String should match pattern '^[a-z0-9_]+$'"),
         ({**TYPE, "code": "other"}, "the code 'other' stands for documents of none of the candidate types"),
