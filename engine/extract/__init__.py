@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.documents import DocumentType, Reading
 from engine.extract.amounts import added_taxes, implied, support
 from engine.extract.choose import choose_amounts
-from engine.extract.context import context_of
+from engine.extract.context import Context, context_of
 from engine.extract.currency import currency_of
-from engine.extract.fields import UNSURE, candidates_of
+from engine.extract.fields import UNSURE, Candidate, candidates_of
 from engine.extract.parties import find_parties
 from engine.extract.rows import find_rows
-from engine.extract.schema import Path, plan_of, type_of
-from engine.rules import parse_rules
+from engine.extract.schema import Field, Path, plan_of, type_of
+from engine.rules import Rule, parse_rules
+
+# So many candidates of an amount are compared; what only a sum speaks for comes on top.
+_COMPARED = 4
 
 
 def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
@@ -27,35 +31,42 @@ def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
     rules = parse_rules(document_type.rules, document_type.json_schema)
     context = context_of(reading, plan.labels)
     data = _empty(document_type.json_schema)
-
     for rows in plan.rows:
         table = find_rows(rows, plan, context, rules)
         _put(data, rows.path, list(table.rows))
         context = context.without(table.lines)
-    for path, value in find_parties(plan.fields, context).items():
-        _put(data, path, value)
-    amounts = {}
+    for path, name in find_parties(plan.fields, context).items():
+        _put(data, path, name)
+    amounts = [field for field in plan.fields if field.kind == "money"]
     for field in plan.fields:
-        if field.party:
-            continue
-        candidates = candidates_of(field, context)
-        if field.kind == "money":
-            if "tax_rate_amount" in field.sources:
-                candidates += added_taxes(context)
-            amounts[".".join(field.path)] = support(candidates, context)
-            continue
-        value = candidates[0].value if candidates and candidates[0].score >= UNSURE else None
-        if value is None and field.kind == "currency":
-            value = currency_of(context.layout.text)
-        _put(data, field.path, value)
-    for path, more in implied(amounts, rules, context).items():
-        amounts[path] = [*amounts[path][:4], *more]
-    for path, candidate in choose_amounts(amounts, rules).items():
-        _put(data, tuple(path.split(".")), candidate.value if candidate else None)
+        if field.party is None and field.kind != "money":
+            _put(data, field.path, _value(field, context))
+    for path, amount in _amounts(amounts, rules, context).items():
+        _put(data, path, amount)
     return data
 
 
-def _empty(schema: Any) -> dict[str, Any]:
+def _value(field: Field, context: Context) -> Any:
+    best = next(iter(candidates_of(field, context)), None)
+    if best is not None and best.score >= UNSURE:
+        return best.value
+    return currency_of(context.layout.text) if field.kind == "currency" else None
+
+
+def _amounts(fields: Sequence[Field], rules: Sequence[Rule], context: Context) -> dict[Path, float | None]:
+    """The amounts, chosen together because the type's sums tie them to each other."""
+    found: dict[str, Sequence[Candidate]] = {}
+    for field in fields:
+        candidates = candidates_of(field, context)
+        if "tax_rate_amount" in field.sources:
+            candidates += added_taxes(context)
+        found[".".join(field.path)] = support(candidates, context)
+    more = implied(found, rules, context)
+    chosen = choose_amounts({path: [*few[:_COMPARED], *more[path]] for path, few in found.items()}, rules)
+    return {tuple(path.split(".")): candidate.value if candidate else None for path, candidate in chosen.items()}
+
+
+def _empty(schema: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {name: type_of(spec) for name, spec in schema.get("properties", {}).items()}
     return {
         name: _empty(schema["properties"][name]) if kind == "object" else [] if kind == "array" else None

@@ -38,17 +38,21 @@ class Context:
     def labels_on(self, line: int) -> list[Label]:
         return list(self._by_line.get(line, ()))
 
-
     def labels_of(self, line: int, segment: Segment) -> list[Label]:
         segments = self.layout.lines[line].segments
         return [label for label in self.labels_on(line) if segments[label.segment] is segment]
-
 
     def without(self, lines: Collection[int]) -> Context:
         """The same document without the labels on some of its lines, because they belong to a table."""
         labels = [label for label in self.labels if label.line not in lines]
         by_line = {line: found for line, found in self._by_line.items() if line not in lines}
-        return replace(self, labels=tuple(labels), places=Places(self.layout, labels), _by_line=by_line, tables=self.tables | set(lines))
+        return replace(
+            self,
+            labels=tuple(labels),
+            places=Places(self.layout, labels),
+            _by_line=by_line,
+            tables=self.tables | set(lines),
+        )
 
 
 def context_of(reading: Reading, index: Index) -> Context:

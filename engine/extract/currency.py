@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from engine.extract.words import words
+
 # The codes in use that documents print most; a word of three capitals is not yet a currency.
-CODES = frozenset(
-    ["AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KES", "KRW", "KWD", "MAD", "MXN", "MYR", "NGN", "NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "UYU", "VND", "ZAR"]
-)
+CODES = words("currencies")
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "RM": "MYR", "Rs": "INR", "Rs.": "INR", "R$": "BRL", "US$": "USD"}
 _SIGNS |= {"A$": "AUD", "C$": "CAD", "CA$": "CAD", "S$": "SGD", "HK$": "HKD", "NZ$": "NZD", "zł": "PLN", "Kč": "CZK"}
 _SIGNS |= {"฿": "THB", "Fr.": "CHF", "SFr.": "CHF", "¥": "JPY", "₺": "TRY", "₩": "KRW"}

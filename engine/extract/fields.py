@@ -130,5 +130,9 @@ def _named_options(field: Field, context: Context) -> Iterator[Candidate]:
 
 
 def _of_type(value: Any, field: Field) -> bool:
-    wanted = {"number": (int, float), "integer": int, "boolean": bool, "string": str}.get(field.type)
-    return field.kind == "choice" or wanted is None or isinstance(value, wanted)
+    """Whether a value has the JSON type that the schema wants; the values of an `enum` have it anyway."""
+    if field.kind == "choice":
+        return True
+    if field.type in ("number", "integer"):
+        return isinstance(value, int if field.type == "integer" else int | float) and not isinstance(value, bool)
+    return isinstance(value, bool if field.type == "boolean" else str)

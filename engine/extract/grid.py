@@ -14,9 +14,12 @@ from engine.extract.headings import Header, Heading
 from engine.extract.layout import Line, Segment
 
 # A line that has one of these ends the table: what follows adds up.
-ENDS = frozenset(
-    "net_total subtotal lines_total tax_total total grand_total amount_due cash change rounding closing_balance".split()
-)
+ENDS = frozenset({"net_total", "subtotal", "lines_total", "tax_total", "total", "grand_total", "amount_due"}) | {
+    "cash",
+    "change",
+    "rounding",
+    "closing_balance",
+}
 # At the beginning of a line these show that the table is over and how to pay it follows.
 _PAYMENT_PART = frozenset({"iban", "bic", "bank", "account_number", "account_holder", "due_date", "payment_method"})
 # Lines within a table that are none of its rows.
@@ -85,7 +88,9 @@ class _Grid:
     def __init__(self, header: Header) -> None:
         self._headings = header.headings
         self._dated = any(h.target and h.target.kind == "date" for h in header.headings)
-        self._text = next((i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None)
+        self._text = next(
+            (i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None
+        )
 
     def line(self, number: int, line: Line, height: float) -> BodyLine:
         cells: dict[int, list[str]] = {}
@@ -111,7 +116,15 @@ class _Grid:
             figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods
         y0 = line.page * PAGE_APART + line.y0
         return BodyLine(
-            number, y0, y0 + line.y1 - line.y0, height, cells, frozenset(values), frozenset(amounts), " ".join(texts), tuple(figures)
+            number,
+            y0,
+            y0 + line.y1 - line.y0,
+            height,
+            cells,
+            frozenset(values),
+            frozenset(amounts),
+            " ".join(texts),
+            tuple(figures),
         )
 
     def _split(self, segment: Segment) -> Iterator[_Chunk]:

@@ -87,7 +87,9 @@ def _rows_with_figures(lines: Sequence[BodyLine]) -> tuple[list[Cells], dict[int
     for position, line in enumerate(lines):
         if not line.amounts and len(line.values) < 2:
             continue
-        completes = last is not None and not line.values & filled[-1] and _complete_each_other(last, line, rows[-1], filled[-1])
+        completes = (
+            last is not None and not line.values & filled[-1] and _complete_each_other(last, line, rows[-1], filled[-1])
+        )
         if not completes:
             rows.append(Cells())
             filled.append(frozenset())
@@ -132,10 +134,17 @@ def _home(
     to_after = lines[after].y0 - line.y1 if after is not None else None
     if above:
         near = after is not None and after - position <= _MOST_ABOVE
-        close = all(b.y0 - a.y1 < _NEAR * a.height for a, b in zip(lines[position:after], lines[position + 1 :], strict=False))
+        close = all(
+            b.y0 - a.y1 < _NEAR * a.height for a, b in zip(lines[position:after], lines[position + 1 :], strict=False)
+        )
         return homes[after] if after is not None and near and close else None
     if before is not None and to_before is not None and to_before < _NEAR * line.height:
         return homes[before]
-    if after is not None and to_after is not None and to_after < _SAME_ROW * line.height and not rows[homes[after]].own_text:
+    if (
+        after is not None
+        and to_after is not None
+        and to_after < _SAME_ROW * line.height
+        and not rows[homes[after]].own_text
+    ):
         return homes[after]
     return None

@@ -88,7 +88,9 @@ def variants(header: Header, rows: Rows, index: Index) -> Iterator[Header]:
         # What a line comes to stands behind its parts: amounts are looked for from the right.
         choices = [p if headings[p[0]].target.kind in _TEXTUAL else p[::-1] for p in doubles.values()]  # type: ignore[union-attr]
         for kept in itertools.islice(itertools.product(*choices), _MOST_VARIANTS):
-            chosen = tuple(h if h.target is None or i in kept else replace(h, target=None) for i, h in enumerate(headings))
+            chosen = tuple(
+                h if h.target is None or i in kept else replace(h, target=None) for i, h in enumerate(headings)
+            )
             yield replace(header, headings=chosen)
 
 
@@ -117,7 +119,9 @@ def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index
             headings = extended
             first, last = min(first, other), max(last, other)
     header = Header(tuple(headings), first, last, line.page)
-    figures = {h.target.name for h in headings if h.target and h.target.kind not in _TEXTUAL and h.target.kind != "date"}
+    figures = {
+        h.target.name for h in headings if h.target and h.target.kind not in _TEXTUAL and h.target.kind != "date"
+    }
     if len(header.targets) < 2 or not figures:
         return None
     return replace(header, headings=tuple(_with_text_column(headings, line, rows)))

@@ -10,6 +10,7 @@ from engine.extract.currency import CODES
 from engine.extract.layout import Layout, Segment
 from engine.extract.lexicon import Index
 from engine.extract.text import Token, tokens_of, without_slips
+from engine.extract.words import words
 
 _MOST_TOKENS = 6
 # A label that runs into other words is probably part of a sentence.
@@ -19,22 +20,18 @@ _SHORT = 4
 _VAGUE = frozenset({"seller", "buyer", "period", "date_word"})
 # Words that make a total one with or without tax, and those that may stand around them.
 _TOTALS = {"total", "grand_total", "net_total", "subtotal", "amount_due"}
-_WITH_TAX = frozenset(["incl", "inc", "with", "inclusive", "including", "included", "inkl", "inklusive", "ttc", "incluido", "incluidos", "inclusa", "compresa"])
-_WITHOUT_TAX = frozenset(["excl", "ex", "exclusive", "excluding", "excluded", "exkl", "exklusive", "without", "before", "ohne", "ht", "hors", "sin", "senza", "sem"])
-_TAX_WORDS = frozenset(
-    ["gst", "vat", "tax", "taxes", "sst", "mwst", "ust", "umsatzsteuer", "mehrwertsteuer", "iva", "tva", "btw", "of", "the", "der", "de", "rm", "eur", "usd", "gbp", "chf", "amount", "amt", "%", "brutto", "netto", "sales", "payable"]
-)
+_WITH_TAX = words("with_tax")
+_WITHOUT_TAX = words("without_tax")
+_TAX_WORDS = words("around_tax")
 # A title with the word for number behind it labels the number.
 _NUMBERED = {"invoice_title": "invoice_number", "order_title": "order_number"}
-_NUMBER_SIGNS = frozenset(["no", "nr", "number", "nummer", "numero", "n", "num", "#", "id"])
+_NUMBER_SIGNS = words("number_signs")
 # The rest of a longer word, a hyphen included: `Kunde` is no label in `Art-Nr-Kunde`.
 _WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
 # Between the words of one label.
 _INSIDE = re.compile(r"[\s.'’()/#-]*")
 _AFTER_LABEL = re.compile(
-    r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|(?:RM|Rs|"
-    + "|".join(sorted(CODES))
-    + r")\b)"
+    r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|(?:RM|Rs|" + "|".join(sorted(CODES)) + r")\b)"
 )
 _BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●–—-])\s*$")
 

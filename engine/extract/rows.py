@@ -47,7 +47,12 @@ def find_rows(rows: Rows, plan: Plan, context: Context, rules: Sequence[Rule]) -
 
 
 def _by_position(
-    headers: Sequence[Header], ends: Sequence[int], rows: Rows, plan: Plan, context: Context, products: Sequence[Product]
+    headers: Sequence[Header],
+    ends: Sequence[int],
+    rows: Rows,
+    plan: Plan,
+    context: Context,
+    products: Sequence[Product],
 ) -> Iterator[Table]:
     """Tables by their headings. Headings that come again, on a later page, go on with the same table."""
     for number, header in enumerate(headers):
@@ -93,14 +98,23 @@ def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Produ
         for table in page.tables:
             found: list[Row] = []
             bodies = list(ruled_rows(table, rows, plan.headings, plan.labels))
-            header = next((targets_of(row, rows, plan.headings) for row in table if len(targets_of(row, rows, plan.headings)) > 1), {})
+            header = next(
+                (
+                    targets_of(row, rows, plan.headings)
+                    for row in table
+                    if len(targets_of(row, rows, plan.headings)) > 1
+                ),
+                {},
+            )
             for body in bodies:
                 row = {column.name: None for column in rows.columns}
                 for position, text in body.items():
                     if position in header:
                         column, sign = header[position]
                         row[column.name] = cells.value_of(column, [text.replace("\n", " ")], sign, context, manner)
-                found.append(cells.mended(row, list(body.values()), products, manner, [c.name for c, _ in header.values()]))
+                found.append(
+                    cells.mended(row, list(body.values()), products, manner, [c.name for c, _ in header.values()])
+                )
             yield Table(tuple(_sensible(found, rows)))
 
 
@@ -113,7 +127,9 @@ def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table
     lines: set[int] = set()
     for item in slip_items(context):
         row: Row = {column.name: None for column in rows.columns}
-        found.append({**row, text: item.text, rule.of[0]: item.quantity, rule.of[1]: item.price, rule.equals: item.total})
+        found.append(
+            {**row, text: item.text, rule.of[0]: item.quantity, rule.of[1]: item.price, rule.equals: item.total}
+        )
         lines |= set(item.lines)
     return Table(tuple(found), frozenset(lines))
 

@@ -12,7 +12,9 @@ from engine.extract.grouping import PAGE_APART, BodyLine, group
 from engine.extract.money import Amount, amounts_in
 from engine.extract.text import tidy
 
-_TIMES = re.compile(r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|stk\.?\b|\*)\s?@?(?=\s*(?:RM|[$€£])?\s?\d+[.,]\d{2}(?!\d))")
+_TIMES = re.compile(
+    r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|stk\.?\b|\*)\s?@?(?=\s*(?:RM|[$€£])?\s?\d+[.,]\d{2}(?!\d))"
+)
 _CENTS = re.compile(r"(?:RM|[$€£])?\s?\d+[.,]\d{2}[A-Z]{0,2}\b")
 _CODE = re.compile(r"\b\d{5,}\b")
 _TOTAL = 0
@@ -50,7 +52,11 @@ def without_count(text: str, quantity: float | None) -> str:
 def _body(context: Context) -> Iterator[BodyLine]:
     for number, line in enumerate(context.layout.lines):
         found = [a for a in amounts_in(line.text, context.mark, by_ocr=context.by_ocr(number)) if not a.percent]
-        last = found[-1] if found and found[-1].decimals == 2 and not re.search(r"\w{3}", line.text[found[-1].end :]) else None
+        last = (
+            found[-1]
+            if found and found[-1].decimals == 2 and not re.search(r"\w{3}", line.text[found[-1].end :])
+            else None
+        )
         concepts = [set(label.concepts) for label in context.labels_on(number) if label.firm]
         if last is not None and any(one & ENDS for one in concepts):
             return

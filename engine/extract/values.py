@@ -13,14 +13,13 @@ from engine.extract.currency import currencies_in
 from engine.extract.dates import dates_in
 from engine.extract.ids import ibans_in, numbers_in, tax_number_in, vat_ids_in
 from engine.extract.money import DecimalMark, amounts_in
-from engine.extract.text import fold, key_of, tidy
+from engine.extract.text import key_of, tidy, tokens_of
+from engine.extract.words import words
 
 # A value and how well it fits its kind, 0 to 1.
 Found = tuple[Any, float]
 
 _TIME = re.compile(r"(?<![\d:])(\d{1,2})[:.](\d{2})(?:[:.]\d{2})?\s*([AaPp])?\.?[Mm]?\.?(?![\d/])")
-_YES = frozenset(["yes", "y", "ja", "j", "si", "s", "oui", "o", "sim", "true", "x", "selected", "checked", "✓", "✔", "☑", "☒", "1"])
-_NO = frozenset(["no", "n", "nein", "non", "nee", "nao", "false", "unselected", "unchecked", "☐", "✗", "0"])
 _MARK = re.compile(r"\[\s*([xX✓]?)\s*\]|([☐☑☒✓✔✗])")
 _LONGEST_TEXT = 200
 _AMOUNT = re.compile(r"\d[.,]\d{2}\b")
@@ -116,9 +115,9 @@ def boolean(text: str, manner: Manner) -> Iterator[Found]:
     if mark:
         yield bool(mark[1]) or (mark[2] or "☐") in "☑☒✓✔", 1.0
         return
-    first = fold(text).split()[:1]
-    if first and first[0].strip(".,;") in _YES | _NO:
-        yield first[0].strip(".,;") in _YES, 1.0
+    first = next(iter(tokens_of(text)), None)
+    if first is not None and first.key in words("yes") | words("no"):
+        yield first.key in words("yes"), 1.0
 
 
 def text(place: str, manner: Manner) -> Iterator[Found]:
@@ -140,8 +139,8 @@ def name(place: str, manner: Manner) -> Iterator[Found]:
 def choice(place: str, options: Mapping[Any, tuple[str, ...]]) -> Iterator[Found]:
     """The allowed value whose own or known words the place starts with or is closest to."""
     key = key_of(place)
-    for value, words in options.items():
-        likeness = max((_likeness(key, key_of(word)) for word in words), default=0.0)
+    for value, texts in options.items():
+        likeness = max((_likeness(key, key_of(text)) for text in texts), default=0.0)
         if likeness >= 0.85:
             yield value, likeness
 
