@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from engine.extract.context import Context
 from engine.extract.layout import Segment
+
+# Fewer gaps than this do not show what is usual; gaps this much wider than usual part a block.
+_FEWEST_GAPS, _WIDER = 3, 2.2
 
 Block = list[tuple[int, Segment]]
 
@@ -22,7 +26,22 @@ def blocks_of(context: Context) -> list[Block]:
                 blocks.append([(number, segment)])
             else:
                 home.append((number, segment))
-    return blocks
+    return [part for block in blocks for part in _parted(block)]
+
+
+def _parted(block: Block) -> list[Block]:
+    """A block, parted where lines stand much wider apart than the others in it."""
+    gaps = [below.y0 - above.y1 for (_, above), (_, below) in pairwise(block)]
+    if len(gaps) < _FEWEST_GAPS:
+        return [block]
+    usual = sorted(gaps)[len(gaps) // 2]
+    parts: list[Block] = [[block[0]]]
+    for gap, line in zip(gaps, block[1:], strict=True):
+        height = line[1].height
+        if gap > max(height, _WIDER * usual + 0.2 * height):
+            parts.append([])
+        parts[-1].append(line)
+    return parts
 
 
 def _continues(block: Sequence[tuple[int, Segment]], number: int, segment: Segment, context: Context) -> bool:

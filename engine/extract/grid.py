@@ -36,6 +36,7 @@ _SHORTEST_TEXT = 4
 _CENTS = re.compile(r"[.,]\d{2}(?!\d)")
 # A figure behind a text stands off from it by this part of the height of the print: `pack of 10` is all text.
 _OFF = 0.45
+_GROUP_GAP = 0.75  # in heights of the print
 _LONGEST_DATE = 4  # words
 _SHORT_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}\.?(?=\s|$)|\d{1,2}\.?\s[A-Z][a-zé]{2,3}\.?(?=\s|$)")
 _LONGEST_GAP = 14.0  # between two rows, in line heights
@@ -166,8 +167,8 @@ class _Grid:
         if not _NUMBER.fullmatch(words[at + length].text):
             return 0
         length += 1
-        if length == 1 and _goes_on_in_thousands(words, at):
-            length += 1
+        if length == 1:
+            length += _thousands(words, at)
         number = _chunk(words[at : at + length], numeric=True)
         heading = self._headings[self._column_of(number)]
         alone = at == 0 and at + length == len(words)
@@ -215,12 +216,19 @@ def _date_at(words: Sequence[Word], at: int) -> int:
     return len(text[:end].split()) if end and text[end : end + 1] in ("", " ") else 0
 
 
-def _goes_on_in_thousands(words: Sequence[Word], at: int) -> bool:
-    """Whether `1` and `234,56` are one number: only a narrow space stands between them."""
-    if at + 1 >= len(words) or not re.fullmatch(r"\d{3}[.,]\d{2}", words[at + 1].text):
-        return False
-    gap = words[at + 1].x0 - words[at].x1
-    return bool(re.fullmatch(r"-?\d{1,3}", words[at].text)) and gap < 0.5 * (words[at].y1 - words[at].y0)
+def _thousands(words: Sequence[Word], at: int) -> int:
+    """How many words behind `at` belong to its number: `1 234,56`, with no more than a space between the groups."""
+    length = 0
+    while at + length + 1 < len(words) and re.fullmatch(
+        r"[-–]?\d{1,3}" if not length else r"\d{3}", words[at + length].text
+    ):
+        gap = words[at + length + 1].x0 - words[at + length].x1
+        if gap > _GROUP_GAP * (words[at].y1 - words[at].y0):
+            return 0
+        length += 1
+        if re.fullmatch(r"\d{3}[.,]\d{2}", words[at + length].text):
+            return length
+    return 0
 
 
 def _chunk(words: Sequence[Word], *, numeric: bool) -> _Chunk:

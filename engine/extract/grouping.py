@@ -108,9 +108,10 @@ def _rows_with_figures(lines: Sequence[BodyLine]) -> tuple[list[Cells], dict[int
 
 
 def _complete_each_other(above: BodyLine, line: BodyLine, row: Cells, filled: frozenset[int]) -> bool:
-    close = line.y0 - above.y1 < _SAME_ROW * line.height
-    lacking = line.y0 - above.y1 < _NEAR * line.height and not (line.wordy and row.own_text)
-    return close or (lacking and not filled & above.amounts)
+    if line.wordy and row.own_text:
+        return False
+    gap = line.y0 - above.y1
+    return gap < _SAME_ROW * line.height or (gap < _NEAR * line.height and not filled & above.amounts)
 
 
 def _names_stand_above(lines: Sequence[BodyLine], homes: dict[int, int]) -> bool:
@@ -138,6 +139,8 @@ def _home(
             b.y0 - a.y1 < _NEAR * a.height for a, b in zip(lines[position:after], lines[position + 1 :], strict=False)
         )
         return homes[after] if after is not None and near and close else None
+    if after == position + 1 and not lines[after].wordy and to_after is not None and to_after < _NEAR * line.height:
+        return homes[after]  # the name above figures that have none beside them
     if before is not None and to_before is not None and to_before < _NEAR * line.height:
         return homes[before]
     if (

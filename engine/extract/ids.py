@@ -14,6 +14,7 @@ _SHORTEST_IBAN, _LONGEST_IBAN = 15, 34
 _BANK_CODE = 8
 
 _NUMBER = re.compile(r"[#(]?(?P<id>[A-Za-z0-9](?:[A-Za-z0-9./_+&-]*[A-Za-z0-9])?)\)?")
+_LONGEST_GROUPED = 26
 _TIME = re.compile(r"^\d{1,2}:\d{2}")
 _DATE = re.compile(r"^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}$")
 
@@ -76,6 +77,9 @@ def tax_number_in(text: str) -> str | None:
 def numbers_in(text: str) -> Iterator[str]:
     """What may be the number of a document: words with a digit that are no date, time or amount."""
     words = text.split()
+    if len(words) > 1 and all(word.isdigit() for word in words) and len(text) <= _LONGEST_GROUPED:
+        yield " ".join(words)  # printed in groups
+        return
     for position, word in enumerate(words):
         match = _NUMBER.fullmatch(word.strip(":;,.|*'\""))
         if match is None:

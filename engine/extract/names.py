@@ -142,6 +142,7 @@ def clean_name(text: str) -> str:
     """A name without registration numbers and what else stands around it on its line."""
     text = _BEFORE_NAME.sub("", _REGISTRATION.sub("", tidy(text)))
     text = tidy(re.sub(r"\s*[(\[]$", "", text)).strip("\"'“”„`").rstrip(",")
+    text = re.sub(r"^[^\w(]+", "", text)
     half = text[: len(text) // 2].strip()
     return half if half and f"{half} {half}" == text else text  # a logo and the name beside it
 

@@ -16,7 +16,8 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?\(?\d[\d\s()/.-]{6,}\d")
 # Labels that stand within the block of a party.
 WITHIN_BLOCK = frozenset(
-    {"vat_id", "buyer_vat_id", "seller_vat_id", "address", "other_number", "customer_number", "number", "reference"}
+    {"vat_id", "buyer_vat_id", "seller_vat_id", "address", "attention"}
+    | {"other_number", "customer_number", "number", "reference"}
 )
 # Below this a party is not named.
 UNSURE = 0.4

@@ -16,6 +16,8 @@ _TIMES = re.compile(
     r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s?(?:x|X|×|@|pcs?\b|stk\.?\b|\*)\s?@?(?=\s*(?:RM|[$€£])?\s?\d+[.,]\d{2}(?!\d))"
 )
 _CENTS = re.compile(r"(?:RM|[$€£])?\s?\d+[.,]\d{2}[A-Z]{0,2}\b")
+_WEIGHED = re.compile(r"\d+[.,]\d+\s?(?:kg|g|lbs?|oz|l)\s?[@x×]\s?\S+", re.IGNORECASE)
+_COUNTED = re.compile(r"^\d+\s?(?:items?|artikel|articles?|articoli|artículos|artigos)\b", re.IGNORECASE)
 _CODE = re.compile(r"\b\d{5,}\b")
 _TOTAL = 0
 
@@ -60,7 +62,7 @@ def _body(context: Context) -> Iterator[BodyLine]:
         concepts = [set(label.concepts) for label in context.labels_on(number) if label.firm]
         if last is not None and any(one & ENDS for one in concepts):
             return
-        if not any(concepts):
+        if not any(concepts) and not _COUNTED.match(line.text):
             yield _line(number, context, found, last)
 
 
@@ -70,7 +72,7 @@ def _line(number: int, context: Context, found: list[Amount], last: Amount | Non
     if last is not None:
         times = _TIMES.search(text)
         figures = [*([times[1].replace(",", ".")] if times else []), *(str(amount.value) for amount in found)]
-        text = _TIMES.sub(" ", _CENTS.sub(" ", text))
+        text = _TIMES.sub(" ", _CENTS.sub(" ", _WEIGHED.sub(" ", text)))
     total = frozenset({_TOTAL}) if last is not None else frozenset()
     cells = {_TOTAL: [str(last.value)]} if last is not None else {}
     height = max(1.0, line.segments[0].height)
