@@ -95,7 +95,7 @@ class _Grid:
 
     def line(self, number: int, line: Line, height: float) -> BodyLine:
         cells: dict[int, list[str]] = {}
-        values: set[int] = set()
+        filled: dict[str, str] = {}  # the columns with figures, and their kinds
         figures: list[str] = []
         for chunk in (chunk for segment in line.segments for chunk in self._split(segment)):
             heading = self._column_of(chunk)
@@ -108,10 +108,10 @@ class _Grid:
             cells.setdefault(heading, []).append(chunk.text)
             if chunk.numeric:
                 figures.append(chunk.text)
-                if is_figure and not _PERCENT.search(chunk.text):
-                    values.add(heading)
+                if target is not None and is_figure and not _PERCENT.search(chunk.text):
+                    filled[target.name] = target.kind
         texts = cells.get(self._text, []) if self._text is not None else []
-        amounts = {i for i in values if (target := self._headings[i].target) and target.kind == "money"}
+        amounts = {name for name, kind in filled.items() if kind == "money"}
         leading = re.match(r"\d+(?:[.,]\d+)?(?=\s)", texts[0]) if texts else None
         if leading:
             figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods
@@ -122,7 +122,7 @@ class _Grid:
             y0 + line.y1 - line.y0,
             height,
             cells,
-            frozenset(values),
+            frozenset(filled),
             frozenset(amounts),
             " ".join(texts),
             tuple(figures),

@@ -16,7 +16,7 @@ PAGE_APART = 100_000.0
 
 @dataclass(frozen=True, slots=True)
 class BodyLine:
-    """A line below a heading: its texts by heading, and which headings have figures (`amounts` those of money).
+    """A line below a heading: its texts by heading, and which columns have figures (`amounts` those of money).
 
     `y0` and `y1` are in points from the top of the first page, with `PAGE_APART` between pages.
     """
@@ -26,8 +26,8 @@ class BodyLine:
     y1: float
     height: float
     cells: dict[int, list[str]]
-    values: frozenset[int]
-    amounts: frozenset[int]
+    values: frozenset[str]
+    amounts: frozenset[str]
     text: str
     figures: tuple[str, ...]
 
@@ -81,7 +81,7 @@ def group(lines: Sequence[BodyLine]) -> list[Cells]:
 def _rows_with_figures(lines: Sequence[BodyLine]) -> tuple[list[Cells], dict[int, int]]:
     """The rows, with the lines that have their figures, and the row of each of these lines by the line's position."""
     rows: list[Cells] = []
-    filled: list[frozenset[int]] = []
+    filled: list[frozenset[str]] = []
     homes: dict[int, int] = {}
     last: BodyLine | None = None
     for position, line in enumerate(lines):
@@ -107,11 +107,11 @@ def _rows_with_figures(lines: Sequence[BodyLine]) -> tuple[list[Cells], dict[int
     return rows, homes
 
 
-def _complete_each_other(above: BodyLine, line: BodyLine, row: Cells, filled: frozenset[int]) -> bool:
-    if line.wordy and row.own_text:
-        return False
+def _complete_each_other(above: BodyLine, line: BodyLine, row: Cells, filled: frozenset[str]) -> bool:
     gap = line.y0 - above.y1
-    return gap < _SAME_ROW * line.height or (gap < _NEAR * line.height and not filled & above.amounts)
+    if gap < _SAME_ROW * line.height:
+        return True
+    return gap < _NEAR * line.height and not filled & above.amounts and not (line.wordy and row.own_text)
 
 
 def _names_stand_above(lines: Sequence[BodyLine], homes: dict[int, int]) -> bool:

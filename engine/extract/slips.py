@@ -73,7 +73,7 @@ def _line(number: int, context: Context, found: list[Amount], last: Amount | Non
         times = _TIMES.search(text)
         figures = [*([times[1].replace(",", ".")] if times else []), *(str(amount.value) for amount in found)]
         text = _TIMES.sub(" ", _CENTS.sub(" ", _WEIGHED.sub(" ", text)))
-    total = frozenset({_TOTAL}) if last is not None else frozenset()
+    total = frozenset({"total"}) if last is not None else frozenset()
     cells = {_TOTAL: [str(last.value)]} if last is not None else {}
     height = max(1.0, line.segments[0].height)
     y0 = line.page * PAGE_APART + line.y0
