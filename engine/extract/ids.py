@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stdnum import get_cc_module, iban
-from stdnum.eu import vat as eu_vat
+from stdnum import iban
+
+from engine.vat_ids import vat_id_holds
 
 _IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\s?\d{2}(?:[\s.-]?[A-Z0-9]){11,32}")
 # Norway's is the shortest of the ISO 13616 registry, the standard's limit is 34; letters end with the bank's code.
@@ -54,15 +55,7 @@ def vat_ids_in(text: str) -> Iterator[tuple[str, bool]]:
     for match in _EU.finditer(text.upper()):
         compact = re.sub(r"[\s.-]", "", match.group())
         if sum(char.isdigit() for char in compact) >= _FEWEST_VAT_DIGITS:
-            yield compact, vat_holds(compact)
-
-
-def vat_holds(number: str) -> bool:
-    """Whether a VAT id has its country's form and its check digits are right; False for countries without a rule."""
-    if eu_vat.is_valid(number):
-        return True
-    module = get_cc_module(number[:2].lower(), "vat")
-    return bool(module and module.is_valid(number))
+            yield compact, bool(vat_id_holds(compact))
 
 
 def tax_number_in(text: str) -> str | None:

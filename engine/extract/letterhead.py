@@ -22,6 +22,7 @@ from engine.extract.text import key_of, tidy
 from engine.extract.words import words
 
 _IS_BANK = 0.3
+_HEAD = 0.1  # of the page's height
 _SENDER_LINE = re.compile(r"\s+[-–—·•●|*]+\s+|\s*[·•●|]\s*|,\s+")
 _SITE = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.[a-z]{2,6}\b", re.IGNORECASE)
 
@@ -125,7 +126,7 @@ def _imprints(context: Context) -> Iterator[Party]:
         texts = [segment.text for _, segment in block[1:]]
         low = block[0][1].y0 > 0.75 * context.layout.height_of(line)
         if low and names.is_name(name) and ":" not in name and any(names.has_postcode(text) for text in texts):
-            yield Party(name, 0.5, tuple(block))
+            yield Party(name, 0.55, tuple(block))
 
 
 def _weighed(party: Party, context: Context) -> Party:

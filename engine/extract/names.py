@@ -33,6 +33,7 @@ _HOUSE_FIRST = re.compile(r"^\d{1,5}[a-zA-Z]?,?\s+(?!x\b)[^\W\d]{3,}")
 _HOUSE_LAST = re.compile(r"^[^\W\d_]{3,}[\w .'-]*\s\d{1,4}\s?[a-z]?$")
 _NUMBERED = re.compile(r"no\.?:?\s?\d", re.IGNORECASE)
 _CODE_FIRST = re.compile(r"[A-Z]{0,2}\d[\w-]*,")
+_SHORT_HEADING = 5
 _LONGEST_NAME, _MOST_WORDS = 80, 10
 
 
@@ -143,6 +144,14 @@ def clean_name(text: str) -> str:
     text = _BEFORE_NAME.sub("", _REGISTRATION.sub("", tidy(text)))
     text = tidy(re.sub(r"\s*[(\[]$", "", text)).strip("\"'“”„`").rstrip(",")
     text = re.sub(r"^[^\w(]+", "", text)
+    *before, last = text.split(" ") if " " in text else ["", text]
+    if (
+        any(before)
+        and not is_heading(text)
+        and key_of(last) in words("headings")
+        and len(key_of(last)) > _SHORT_HEADING
+    ):
+        text = " ".join(before)  # a name and a title in one line
     half = text[: len(text) // 2].strip()
     return half if half and f"{half} {half}" == text else text  # a logo and the name beside it
 

@@ -35,13 +35,13 @@ class Table:
 
 
 def find_rows(rows: Rows, plan: Plan, context: Context, rules: Sequence[Rule]) -> Table:
-    """The best of what headings, rules on the page, and plain lines with amounts give."""
+    """The best of what headings, rules on the page and, on a shop's slip, plain lines with amounts give."""
     products = cells.products_of(rules, ".".join(rows.path))
     headers = find_headers(context.layout, rows, plan.headings)
     ends = sorted({header.first for header in headers} | set(fences(context.layout, rows, plan.headings)))
     tables = [*_by_position(headers, ends, rows, plan, context, products), *_by_rules(rows, plan, context, products)]
     best = max(tables, key=lambda table: _worth(table, rows, products), default=Table(()))
-    if not best.rows:
+    if not best.rows and any(field.role == "shop" for field in plan.fields):
         best = _of_slip(rows, context, products)
     return best
 
