@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from stdnum import get_cc_module, iban
-from stdnum.eu import vat as eu_vat
+from stdnum import iban
+
+from engine.vat_ids import vat_id_holds
 
 Severity = Literal["error", "warning"]
 
@@ -110,7 +111,10 @@ class Order(_Rule):
 
 
 class Identifier(_Rule):
-    """The check digits of `field` are right: `iban` by ISO 7064 mod 97, `vat_id` by its country's rule."""
+    """The check digits of `field` are right: `iban` by ISO 7064 mod 97, `vat_id` by its country's rule.
+
+    VAT ids of countries without a rule known here pass.
+    """
 
     check: Literal["iban", "vat_id"]
     field: str
@@ -119,7 +123,7 @@ class Identifier(_Rule):
         number = _text_at(data, self.field)
         if number is None:
             return
-        holds = iban.is_valid(number) if self.check == "iban" else _vat_id_may_hold(number)
+        holds = iban.is_valid(number) if self.check == "iban" else vat_id_holds(number) is not False
         if not holds:
             yield f"{self.field}: the check digits are wrong"
 
@@ -214,17 +218,6 @@ def _in_schema(schema: Mapping[str, Any], path: str) -> bool:
         if name.endswith("[]"):
             schema = schema.get("items", {})
     return True
-
-
-def _vat_id_may_hold(number: str) -> bool:
-    """Whether a VAT id's check digits are right; ids of countries without a known rule pass."""
-    country = number[:2]
-    if not country.isalpha():
-        return True
-    if eu_vat.is_valid(number):
-        return True
-    module = get_cc_module(country.lower(), "vat")
-    return module is None or bool(module.is_valid(number))
 
 
 def _formula(paths: Sequence[str]) -> str:
