@@ -114,7 +114,7 @@ def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index
         return None
     first = last = number
     for other in _neighbours(number, layout):
-        extended, touched = _extended(headings, layout.lines[other], layout, rows, index)
+        extended, touched = _extended(headings, line, layout.lines[other], layout, rows, index)
         if touched:
             headings = extended
             first, last = min(first, other), max(last, other)
@@ -203,11 +203,10 @@ def _neighbours(number: int, layout: Layout) -> Iterator[int]:
 
 
 def _extended(
-    headings: list[Heading], line: Line, layout: Layout, rows: Rows, index: Index
+    headings: list[Heading], home: Line, line: Line, layout: Layout, rows: Rows, index: Index
 ) -> tuple[list[Heading], bool]:
     """The headings with the words of the line above or below them, where both together are a heading too."""
-    result = list(headings)
-    touched = False
+    result, touched = _joined(headings, home, line, rows, index)
     for segment in line.segments:
         for word in segment.words:
             over = next((h for h in result if h.x0 < word.x1 and word.x0 < h.x1), None)
@@ -227,6 +226,24 @@ def _extended(
             result.append(heading)
             touched = True
     return sorted(result, key=lambda heading: heading.x0), touched
+
+
+def _joined(headings: list[Heading], home: Line, line: Line, rows: Rows, index: Index) -> tuple[list[Heading], bool]:
+    """The headings, several of one piece of print made one where they are with the words above or below them."""
+    result = list(headings)
+    for segment in home.segments:
+        inside = [h for h in result if segment.x0 - 1 <= h.x0 and h.x1 <= segment.x1 + 1]
+        near = " ".join(word.text for word in line.words if word.x0 < segment.x1 and segment.x0 < word.x1)
+        text = " ".join(heading.text for heading in inside)
+        for joined in (f"{text} {near}", f"{near} {text}"):
+            concepts = index.exact(key_of(joined))
+            if len(inside) > 1 and near and concepts:
+                target, sign = target_of(concepts, rows)
+                at = result.index(inside[0])
+                result = [heading for heading in result if heading not in inside]
+                result.insert(at, Heading(joined, segment.x0, segment.x1, target, sign))
+                return result, True
+    return result, False
 
 
 def _digits(line: Line) -> int:

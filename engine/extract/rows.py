@@ -23,7 +23,7 @@ Row = dict[str, Any]
 # The share of the rows from which on a column's value is expected of the others.
 _USUAL = 0.5
 # What a row adds to the worth of its table.
-_PROVEN, _REFUTED, _FILLED = 2.0, -0.5, 0.5
+_PROVEN, _REFUTED, _FILLED = 2.0, 0.1, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _by_position(
                     bodies = group(list(body_of(placed, context, min(later, default=None))))
                     found += [_row(body, placed, rows, context, products) for body in bodies]
                     lines |= set(range(again.first, again.last + 1)).union(*(body.lines for body in bodies))
-            yield Table(tuple(_sensible(found, rows)), frozenset(lines))
+            yield Table(tuple(_sensible(found, rows, products)), frozenset(lines))
 
 
 def _row(body: Cells, header: Header, rows: Rows, context: Context, products: Sequence[Product]) -> Row:
@@ -115,7 +115,7 @@ def _by_rules(rows: Rows, plan: Plan, context: Context, products: Sequence[Produ
                 found.append(
                     cells.mended(row, list(body.values()), products, manner, [c.name for c, _ in header.values()])
                 )
-            yield Table(tuple(_sensible(found, rows)))
+            yield Table(tuple(_sensible(found, rows, products)))
 
 
 def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table:
@@ -134,12 +134,13 @@ def _of_slip(rows: Rows, context: Context, products: Sequence[Product]) -> Table
     return Table(tuple(found), frozenset(lines))
 
 
-def _sensible(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
+def _sensible(found: Sequence[Row], rows: Rows, products: Sequence[Product]) -> Iterator[Row]:
     """The rows that say something; a date that stands once for several rows is given to each of them."""
     texts = [column.name for column in rows.columns if column.kind in ("text", "name")]
     dates = [column.name for column in rows.columns if column.kind == "date"]
     figures = [column.name for column in rows.columns if column.kind in ("money", "quantity", "number", "integer")]
-    usual = [name for name in figures if sum(row[name] is not None for row in found) > _USUAL * len(found)]
+    usual = [name for name in figures if sum(row[name] is not None for row in found) >= _USUAL * len(found)]
+    proven = [rule for rule in products if any(cells.holds(row, rule) for row in found)]
     last: Row = {}
     for row in found:
         if texts and all(row[name] is None for name in texts) and not any(row[name] for name in dates):
@@ -148,6 +149,8 @@ def _sensible(found: Sequence[Row], rows: Rows) -> Iterator[Row]:
             continue
         # A row without the amount that the others end with, and with little else, is a remark.
         if usual and row[usual[-1]] is None and sum(row[name] is not None for name in usual) * 2 <= len(usual):
+            continue
+        if any(row[rule.equals] is None and any(row[name] is None for name in rule.of) for rule in proven):
             continue
         for name in dates:
             last[name] = row[name] or last.get(name)

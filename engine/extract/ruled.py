@@ -33,8 +33,9 @@ def targets_of(row: Sequence[str], rows: Rows, headings: Index) -> _Targets:
     for position, cell in enumerate(row):
         concepts = headings.exact(key_of(cell))
         if not concepts:
+            # `Requested (A)greed Qty` is one: its longest known words count.
             found = list(matches(cell.replace("\n", " "), headings, fuzzy=False))
-            concepts = found[0][2] if found and found[0][0] == 0 else ()
+            concepts = max(found, key=lambda match: match[1] - match[0])[2] if found else ()
         column, sign = target_of(concepts, rows)
         if column is not None:
             known = [p for p, (c, s) in targets.items() if (c.name, s) == (column.name, sign)]
