@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from engine.documents import DocumentType, Validation
+from engine.plain_schema import check_extensions, plain
 from engine.rules import Rule, parse_rules
 
 # What a broken schema keyword means, in words that name no value of the document.
@@ -38,7 +39,7 @@ def validate(data: Mapping[str, Any], document_type: DocumentType) -> Validation
     """
     errors = list(dict.fromkeys(_schema_problems(data, document_type.json_schema)))
     warnings: list[str] = []
-    for rule in parse_rules(document_type.rules, document_type.json_schema):
+    for rule in parse_rules(document_type.rules, plain(document_type.json_schema)):
         (errors if rule.severity == "error" else warnings).extend(rule.problems(data))
     return Validation(tuple(errors), tuple(warnings))
 
@@ -49,7 +50,9 @@ def check_type(document_type: DocumentType) -> tuple[Rule, ...]:
         Draft202012Validator.check_schema(document_type.json_schema)
     except Exception as error:
         raise ValueError(f"jsonSchema: {getattr(error, 'message', error)}") from None
-    return parse_rules(document_type.rules, document_type.json_schema)
+    schema = plain(document_type.json_schema)
+    check_extensions(schema)
+    return parse_rules(document_type.rules, schema)
 
 
 def _schema_problems(data: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:

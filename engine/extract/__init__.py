@@ -13,7 +13,8 @@ from engine.extract.currency import currency_of
 from engine.extract.fields import UNSURE, Candidate, candidates_of
 from engine.extract.parties import find_parties
 from engine.extract.rows import find_rows
-from engine.extract.schema import Field, Path, plan_of, type_of
+from engine.extract.schema import Field, Path, plan_of
+from engine.plain_schema import plain, type_of
 from engine.rules import Rule, parse_rules
 
 # So many candidates of an amount are compared; what only a sum speaks for comes on top.
@@ -24,13 +25,14 @@ def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
     """The values of a document in the shape of its type's JSON Schema.
 
     Every property of the schema is in the answer; what is not on the document, or not sure, is null (an empty list
-    for arrays). Dates are ISO 8601, numbers have the value printed. Raises `ValueError` when the type's rules are not
-    well-formed.
+    for arrays). Dates are ISO 8601, numbers have the value printed. Raises `ValueError` when the type's schema or its
+    rules are not well-formed.
     """
-    plan = plan_of(document_type.json_schema)
-    rules = parse_rules(document_type.rules, document_type.json_schema)
+    schema = plain(document_type.json_schema)
+    plan = plan_of(schema)
+    rules = parse_rules(document_type.rules, schema)
     context = context_of(reading, plan.labels)
-    data = _empty(document_type.json_schema)
+    data = _empty(schema)
     for rows in plan.rows:
         table = find_rows(rows, plan, context, rules)
         _put(data, rows.path, list(table.rows))

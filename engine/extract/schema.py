@@ -16,6 +16,7 @@ from typing import Any
 
 from engine.extract.lexicon import Concept, Index, concepts
 from engine.extract.text import key_of
+from engine.plain_schema import type_of
 
 Path = tuple[str, ...]
 
@@ -91,7 +92,7 @@ class Plan:
 
 
 def plan_of(schema: Mapping[str, Any]) -> Plan:
-    """What to look for, to fill an object of this schema."""
+    """What to look for, to fill an object of this schema (in its plain form)."""
     return _plan(json.dumps(schema, sort_keys=False))
 
 
@@ -173,18 +174,6 @@ class _SchemaReader:
             self.own_headings.append(Concept(own, _own_kind(spec, kind), frozenset(filter(None, keys)), column=True))
             kinds = [concepts()[source].kind for source in sources]
             yield Column(name, kinds[0] if kinds else _own_kind(spec, kind), kind, frozenset({own, *sources}))
-
-
-def type_of(spec: Mapping[str, Any]) -> str:
-    """The JSON type that a property's value has when it is not null; `string` when the schema does not say."""
-    kinds = spec.get("type")
-    if isinstance(kinds, list):
-        kinds = next((kind for kind in kinds if kind != "null"), None)
-    if isinstance(kinds, str):
-        return kinds
-    if "properties" in spec:
-        return "object"
-    return "array" if "items" in spec else "string"
 
 
 def _own_kind(spec: Mapping[str, Any], kind: str) -> str:
