@@ -24,6 +24,8 @@ ENDS = frozenset({"net_total", "subtotal", "lines_total", "tax_total", "total", 
 _PAYMENT_PART = frozenset({"iban", "bic", "bank", "account_number", "account_holder", "due_date", "payment_method"})
 # Lines within a table that are none of its rows.
 SKIPPED = frozenset({"opening_balance", "closing_balance", "carried_over", "other_amount", "discount"})
+# These are none even behind a date: what the account holds is no movement.
+_BALANCES = frozenset({"opening_balance", "closing_balance", "carried_over"})
 _TEXTUAL = frozenset({"text", "name", "id", "address"})
 _NUMBER = re.compile(
     r"[-–(+]?(?:[$€£¥₹]|R[M$]|Rs\.?|US\$|[A-Z]{3})?[-–]?(?:\d[\d.,'’]*|[.,]\d{2})(?:[€£$%]|EUR|USD)?[-)]?"
@@ -70,6 +72,8 @@ def body_of(header: Header, context: Context, until: int | None) -> Iterator[Bod
             return
         if leading and leading[0] & SKIPPED and _first_segment_is_labelled(number, context):
             continue
+        if leading and leading[0] & _BALANCES and _dates_only_before(number, line, context):
+            continue
         last = line
         yield grid.line(number, line, height)
 
@@ -83,11 +87,24 @@ def _first_segment_is_labelled(number: int, context: Context) -> bool:
     return any(label.segment == 0 and label.start <= 1 for label in context.labels_on(number))
 
 
+def _dates_only_before(number: int, line: Line, context: Context) -> bool:
+    """Whether nothing but dates stands before the line's first label."""
+    label = next(label for label in context.labels_on(number) if label.firm)
+    before = [word for word in line.words if word.x1 <= label.x0 + 1]
+    at = 0
+    while at < len(before) and (length := _date_at(before, at)):
+        at += length
+    return at == len(before)
+
+
 class _Grid:
     """Assigns the print of a line to the headings of a table."""
 
     def __init__(self, header: Header) -> None:
         self._headings = header.headings
+        kinds = {h.target.kind for h in header.headings if h.target}
+        self._without_figures = kinds <= _TEXTUAL | {"date"}
+        self._with_money = any(h.target and h.target.kind == "money" for h in header.headings)
         self._dated = any(h.target and h.target.kind == "date" for h in header.headings)
         self._text = next(
             (i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None
@@ -106,12 +123,14 @@ class _Grid:
                     continue
                 heading, is_figure = self._text, False  # a name that begins left of its heading
             cells.setdefault(heading, []).append(chunk.text)
+            if self._without_figures and target is not None and heading != self._text:
+                filled[target.name] = target.kind
             if chunk.numeric:
                 figures.append(chunk.text)
                 if target is not None and is_figure and not _PERCENT.search(chunk.text):
                     filled[target.name] = target.kind
         texts = cells.get(self._text, []) if self._text is not None else []
-        amounts = {name for name, kind in filled.items() if kind == "money"}
+        amounts = {name for name, kind in filled.items() if kind == "money" or not self._with_money}
         leading = re.match(r"\d+(?:[.,]\d+)?(?=\s)", texts[0]) if texts else None
         if leading:
             figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods

@@ -57,8 +57,10 @@ def _senders(context: Context) -> Iterator[Party]:
         for segment in line.segments:
             parts = sender_parts(segment.text)
             if parts and segment.y0 < 0.4 * context.layout.height_of(line):
-                behind = tuple(part for part in parts[1:] if not names.is_contact(part) and ":" not in part)
-                yield Party(names.clean_name(parts[0]), 0.75, ((number, segment),), behind)
+                behind = [part for part in parts[1:] if not names.is_contact(part) and ":" not in part]
+                while behind and not names.is_address(behind[-1]):
+                    behind.pop()  # a tax number, a register
+                yield Party(names.clean_name(parts[0]), 0.75, ((number, segment),), tuple(behind))
 
 
 def sender_parts(text: str) -> list[str] | None:

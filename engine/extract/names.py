@@ -30,7 +30,7 @@ _BEFORE_NAME = re.compile(
     r"^(?:messrs|m/s|attn|att|z\.\s?hd\.?|spett\.?(?:le)?|exmo\.?\(?s?\)?)\b[.:]?\s*", re.IGNORECASE
 )
 _HOUSE_FIRST = re.compile(r"^\d{1,5}[a-zA-Z]?,?\s+(?!x\b)[^\W\d]{3,}")
-_HOUSE_LAST = re.compile(r"^[^\W\d_]{3,}[\w .'-]*\s\d{1,4}\s?[a-z]?$")
+_HOUSE_LAST = re.compile(r"^(?:[^\W\d_]{2} )?[^\W\d_]{3,}[\w .'-]*\s\d{1,4}\s?[a-z]?$")  # `Am Hang 7` too
 _NUMBERED = re.compile(r"no\.?:?\s?\d", re.IGNORECASE)
 _CODE_FIRST = re.compile(r"[A-Z]{0,2}\d[\w-]*,")
 _SHORT_HEADING = 5
