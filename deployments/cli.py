@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,7 @@ app = App(
     help_format="plaintext",
     help_epilogue=EPILOGUE,
     default_parameter=Parameter(show_default=False, negative=""),
+    version=lambda: version("trayflow"),
     version_flags=["--version"],
 )
 tables = App(
