@@ -29,7 +29,7 @@ def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
     rules are not well-formed.
     """
     schema = plain(document_type.json_schema)
-    plan = plan_of(schema)
+    plan = plan_of(schema, document_type.name)
     rules = parse_rules(document_type.rules, schema)
     context = context_of(reading, plan.labels)
     data = _empty(schema)

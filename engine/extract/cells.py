@@ -15,8 +15,8 @@ from engine.extract.text import tidy
 from engine.extract.values import READERS, Manner
 from engine.rules import Product, Rule, number_of, product_tolerance
 
-# Statements mark what leaves an account with S (Soll), D or DR behind the amount, what comes in with H, C or CR.
-_OUT = re.compile(r"\d\s?(?:S|D|DR|DB)$")
+# Statements mark what leaves an account with S (Soll), D, DR or a minus behind the amount, what comes in with H, C or CR.
+_OUT = re.compile(r"\d\s?(?:S|D|DR|DB|[-–−])$")
 _IN = re.compile(r"\d\s?(?:H|C|CR)$|^\+")
 
 _LARGEST_QUANTITY = 100_000
@@ -107,8 +107,10 @@ def mended(
     in_doubt = names if set(names) <= set(order) else list(rule.of)
     for first, second, third in _products(figures, manner):
         if row[rule.equals] == third or (row[rule.equals] is None and first != 1):
+            known = row[in_doubt[0]] == second or row[in_doubt[1]] == first
             # A count is whole more often than a price is.
-            if not set(names) <= set(order) and first != int(first) and second == int(second):
+            whole = not set(names) <= set(order) and first != int(first) and second == int(second)
+            if known or whole:
                 first, second = second, first
             return {**row, in_doubt[0]: first, in_doubt[1]: second, rule.equals: third}
     return _with_points(row, rule, figures) if manner.by_ocr and manner.mark else row

@@ -33,7 +33,7 @@ _NUMBER = re.compile(
 )
 _PERCENT = re.compile(r"%\s*$")
 _SIGN = re.compile(r"(?:[$€£¥₹@x×*-]|RM|Rs\.?|EUR|USD|GBP|CHF|[A-Z]{3})")
-_UNIT = re.compile(r"[^\W\d_]{1,7}\.?(?:\(s\))?\.?|%|€|EUR")
+_UNIT = re.compile(r"[^\W\d_]{1,7}\.?(?:\(s\))?\.?|%|€|EUR|[-–−+]")
 _SHORTEST_TEXT = 4
 _CENTS = re.compile(r"[.,]\d{2}(?!\d)")
 # A figure behind a text stands off from it by this part of the height of the print: `pack of 10` is all text.
@@ -54,8 +54,11 @@ class _Chunk:
     numeric: bool
 
 
-def body_of(header: Header, context: Context, until: int | None) -> Iterator[BodyLine]:
-    """The lines below a header, down to the totals or the line `until`; a table may go on on the next page."""
+def body_of(header: Header, context: Context, ends: frozenset[str], until: int | None) -> Iterator[BodyLine]:
+    """The lines below a header, down to the line `until` or to one that starts with a label of a concept of `ends`.
+
+    A table may go on on the next page.
+    """
     grid = _Grid(header)
     last: Line | None = None
     for number in range(header.last + 1, len(context.layout.lines) if until is None else until):
@@ -66,7 +69,7 @@ def body_of(header: Header, context: Context, until: int | None) -> Iterator[Bod
             return
         leading = _leading_concepts(number, context)
         below = last is not None or line.page != header.page or line.y0 > context.layout.lines[header.last].y1 + height
-        if below and any(concepts & ENDS for concepts in leading):
+        if below and any(concepts & ends for concepts in leading):
             return
         if leading and leading[0] & _PAYMENT_PART and _first_segment_is_labelled(number, context):
             return
@@ -106,9 +109,7 @@ class _Grid:
         self._without_figures = kinds <= _TEXTUAL | {"date"}
         self._with_money = any(h.target and h.target.kind == "money" for h in header.headings)
         self._dated = any(h.target and h.target.kind == "date" for h in header.headings)
-        self._text = next(
-            (i for i, h in enumerate(self._headings) if h.target and h.target.kind in ("text", "name")), None
-        )
+        self._text = header.text
 
     def line(self, number: int, line: Line, height: float) -> BodyLine:
         cells: dict[int, list[str]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.extract.labels import matches, x_at
@@ -50,6 +50,13 @@ class Header:
     first: int
     last: int
     page: int
+
+    @property
+    def text(self) -> int | None:
+        """The position of the column that a row's text without a column of its own belongs to: the description's."""
+        texts = [i for i, h in enumerate(self.headings) if h.target and h.target.kind in ("text", "name")]
+        described = (i for i in texts if "column_description" in self.headings[i].target.sources)  # type: ignore[union-attr]
+        return next(described, texts[0] if texts else None)
 
     @property
     def targets(self) -> set[str]:
@@ -119,12 +126,14 @@ def _header_at(number: int, line: Line, layout: Layout, rows: Rows, index: Index
             headings = extended
             first, last = min(first, other), max(last, other)
     header = Header(tuple(headings), first, last, line.page)
-    figures = {
-        h.target.name for h in headings if h.target and h.target.kind not in _TEXTUAL and h.target.kind != "date"
-    }
-    if len(header.targets) < 2 or not figures:
+    if len(header.targets) < 2 or not (_figures(h.target for h in headings) or not _figures(rows.columns)):
         return None
     return replace(header, headings=tuple(_with_text_column(headings, line, rows)))
+
+
+def _figures(columns: Iterable[Column | None]) -> bool:
+    """Whether one of the columns has numbers."""
+    return any(column is not None and column.kind not in _TEXTUAL and column.kind != "date" for column in columns)
 
 
 def _may_head(line: Line) -> bool:

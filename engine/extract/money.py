@@ -23,7 +23,7 @@ _NUMBER = (
 _AMOUNT = re.compile(
     rf"(?P<open>\()?(?P<sign>(?<!\w)[-–−+]\s?)?(?:(?<![A-Za-z])(?P<before>{_CURRENCY})\s?|(?<!\w))(?P<sign2>[-–−]\s?)?"
     rf"(?<!\d)(?<!\w[.,/:'’-])(?P<number>{_NUMBER})(?!\d)(?![.,/:'’-]\d)"
-    rf"(?P<percent>\s?%)?(?P<after>\s?{_CURRENCY})?(?P<letters>[^\W\d_]*)(?P<minus>-(?!\w)|\s?(?:CR|DR)\b)?(?P<close>\))?"
+    rf"(?P<percent>\s?%)?(?P<after>\s?{_CURRENCY})?(?P<letters>[^\W\d_]*)(?P<minus>-(?!\w)|\s?(?:CR|DR)\b|\s[-–−]\s*$)?(?P<close>\))?"
 )
 _PLAIN = re.compile(r"\d[.,]\d{2}(?![\d.,])")
 # OCR takes these for digits, and puts spaces around the point, in numbers that have other digits.
@@ -62,7 +62,7 @@ def amounts_in(text: str, mark: DecimalMark | None = None, *, by_ocr: bool = Fal
         if len(match["letters"]) > (2 if decimals == 2 else 0):
             continue  # a measure, such as 580ml; behind cents, a letter or two are a tax code
         negative = bool(match["sign"] and match["sign"].strip() != "+") or bool(match["sign2"])
-        negative = negative or bool(match["minus"] and match["minus"].strip() in ("-", "DR"))
+        negative = negative or bool(match["minus"] and match["minus"].strip() in ("-", "–", "−", "DR"))
         negative = negative or bool(match["open"] and match["close"] and decimals == 2)
         grouped = bool(re.search(r"\d[.,'’ \u00a0\u202f]\d{3}\b", match["number"])) and decimals == 0
         named = bool(match["before"] or match["after"])

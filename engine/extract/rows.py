@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.extract import cells
 from engine.extract.context import Context
-from engine.extract.grid import body_of
+from engine.extract.grid import ENDS, body_of
 from engine.extract.grouping import Cells, group
 from engine.extract.headings import Header, fences, find_headers, variants
 from engine.extract.ruled import ruled_rows, targets_of
@@ -55,6 +55,9 @@ def _by_position(
     products: Sequence[Product],
 ) -> Iterator[Table]:
     """Tables by their headings. Headings that come again, on a later page, go on with the same table."""
+    # What the type asks for beside the rows, such as its own total, is no row.
+    numbers = [field for field in plan.fields if field.type in ("number", "integer")]
+    totals = ENDS | {source for field in numbers for source in field.sources if source.startswith("own:")}
     for number, header in enumerate(headers):
         if any(_same_headings(header, earlier) for earlier in headers[:number]):
             continue
@@ -65,7 +68,7 @@ def _by_position(
                 if _same_headings(header, again):
                     later = [end for end in ends if end > again.last]
                     placed = replace(variant, first=again.first, last=again.last, page=again.page)
-                    bodies = group(list(body_of(placed, context, min(later, default=None))))
+                    bodies = group(list(body_of(placed, context, totals, min(later, default=None))))
                     found += [_row(body, placed, rows, context, products) for body in bodies]
                     lines |= set(range(again.first, again.last + 1)).union(*(body.lines for body in bodies))
             yield Table(tuple(_sensible(found, rows, products)), frozenset(lines))
@@ -77,10 +80,11 @@ def _row(body: Cells, header: Header, rows: Rows, context: Context, products: Se
     for position, texts in sorted(body.by_heading.items()):
         heading = header.headings[position]
         if heading.target is not None:
-            texts = body.text if heading.target.kind in ("text", "name") else texts
+            texts = body.text if position == header.text else texts
             value = cells.value_of(heading.target, texts, heading.sign, context, manner)
             row[heading.target.name] = value if row[heading.target.name] is None else row[heading.target.name]
-    text = next((h.target.name for h in header.headings if h.target and h.target.kind in ("text", "name")), None)
+    main = header.headings[header.text].target if header.text is not None else None
+    text = main.name if main else None
     if text is not None and row[text] is None:
         row[text] = tidy(" ".join(body.text)) or None
     order = [h.target.name for h in header.headings if h.target]

@@ -40,6 +40,8 @@ _PARTS = {
     "email": "email",
     "phone": "phone",
 }
+# Concepts that any type may have: its own name tells whose they are.
+_GENERAL = {"number": ("no", "nr", "#", "id"), "date": ()}
 _ROLES = {"seller": "issuer", "bank": "issuer", "buyer": "recipient", "account_holder": "recipient", "merchant": "shop"}
 # A description this short is a label; longer ones explain.
 _LABEL_WORDS = 4
@@ -91,14 +93,14 @@ class Plan:
     headings: Index
 
 
-def plan_of(schema: Mapping[str, Any]) -> Plan:
-    """What to look for, to fill an object of this schema (in its plain form)."""
-    return _plan(json.dumps(schema, sort_keys=False))
+def plan_of(schema: Mapping[str, Any], type_name: str = "") -> Plan:
+    """What to look for, to fill an object of this schema (in its plain form) from a document of the type so called."""
+    return _plan(json.dumps(schema, sort_keys=False), type_name)
 
 
 @lru_cache(maxsize=64)
-def _plan(schema_json: str) -> Plan:
-    reader = _SchemaReader()
+def _plan(schema_json: str, type_name: str) -> Plan:
+    reader = _SchemaReader(type_name)
     reader.read(json.loads(schema_json), ())
     known = concepts().values()
     return Plan(
@@ -110,7 +112,8 @@ def _plan(schema_json: str) -> Plan:
 
 
 class _SchemaReader:
-    def __init__(self) -> None:
+    def __init__(self, type_name: str) -> None:
+        self._type_name = type_name
         self.fields: list[Field] = []
         self.rows: list[Rows] = []
         self.own_labels: list[Concept] = []
@@ -137,13 +140,17 @@ class _SchemaReader:
         fitting = {c.name for c in concepts().values() if not c.column and _fits(c, spec, kind, options)}
         if party:
             role = (outer or {}).get("x-role") or spec.get("x-role") or _ROLES.get(party)
-            own = self._party_labels(path, outer)
+            own = self._party_labels(path, spec, outer)
             return Field(path, "party", kind, {party: 1.0, **own}, options, ".".join((*path[:-1], party)), part, role)
         concept = _known(words, fitting) or _known(list(_explanation(spec)), fitting)
         name = "own:" + ".".join(path)
         labels = [key_of(label) for label in spec.get("x-labels", [])]
         if concept is None:
             labels += [key_of(word) for word in (*words, *_explanation(spec))]
+        if len(path) == 1 and (concept is None or concept.name in _GENERAL):
+            # `Delivery note no.` is the number of a delivery note.
+            more = _GENERAL.get(concept.name, ()) if concept else ()
+            labels += [key_of(f"{self._type_name} {word}") for word in (*words, *more)]
         if labels:
             own_kind = concept.kind if concept else _own_kind(spec, kind)
             self.own_labels.append(Concept(name, own_kind, frozenset(filter(None, labels))))
@@ -154,8 +161,9 @@ class _SchemaReader:
             options = {o: (*texts, *concept.values.get(str(o), ())) for o, texts in options.items()}
         return Field(path, "choice" if options else concept.kind, kind, sources, options)
 
-    def _party_labels(self, path: Path, outer: Mapping[str, Any] | None) -> dict[str, float]:
-        labels = frozenset(filter(None, (key_of(label) for label in (outer or {}).get("x-labels", []))))
+    def _party_labels(self, path: Path, spec: Mapping[str, Any], outer: Mapping[str, Any] | None) -> dict[str, float]:
+        given = (outer or {}).get("x-labels") or spec.get("x-labels") or []
+        labels = frozenset(filter(None, (key_of(label) for label in given)))
         if not labels:
             return {}
         name = "own:" + ".".join(path[:-1])

@@ -138,9 +138,11 @@ def name(place: str, manner: Manner) -> Iterator[Found]:
 
 def choice(place: str, options: Mapping[Any, tuple[str, ...]]) -> Iterator[Found]:
     """The allowed value whose own or known words the place starts with or is closest to."""
-    key = key_of(place)
+    keys = [token.key for token in tokens_of(place)]
+    beginnings = {"".join(keys[:count]) for count in range(1, len(keys) + 1)}
     for value, texts in options.items():
-        likeness = max((_likeness(key, key_of(text)) for text in texts), default=0.0)
+        wanted = [key_of(text) for text in texts]
+        likeness = max((0.95 if key in beginnings else _likeness("".join(keys), key) for key in wanted), default=0.0)
         if likeness >= 0.85:
             yield value, likeness
 
