@@ -104,16 +104,22 @@ def mended(
     if rule is None or holds(row, rule):
         return row
     names = sorted(rule.of, key=lambda name: order.index(name) if name in order else len(order))
-    in_doubt = names if set(names) <= set(order) else list(rule.of)
+    certain = set(names) <= set(order)
     for first, second, third in _products(figures, manner):
         if row[rule.equals] == third or (row[rule.equals] is None and first != 1):
-            known = row[in_doubt[0]] == second or row[in_doubt[1]] == first
-            # A count is whole more often than a price is.
-            whole = not set(names) <= set(order) and first != int(first) and second == int(second)
-            if known or whole:
-                first, second = second, first
-            return {**row, in_doubt[0]: first, in_doubt[1]: second, rule.equals: third}
+            factors = _assigned(row, names if certain else list(rule.of), (first, second), certain=certain)
+            return {**row, **factors, rule.equals: third}
     return _with_points(row, rule, figures) if manner.by_ocr and manner.mark else row
+
+
+def _assigned(
+    row: dict[str, Any], names: Sequence[str], factors: tuple[float, float], *, certain: bool
+) -> dict[str, Any]:
+    """Which factor is whose: as the row has it already, else as printed; a count is whole more often than a price."""
+    straight, swapped = dict(zip(names, factors, strict=True)), dict(zip(names, factors[::-1], strict=True))
+    agreeing = [sum(row[name] == value for name, value in way.items()) for way in (straight, swapped)]
+    whole = not certain and factors[0] != int(factors[0]) and factors[1] == int(factors[1])
+    return swapped if agreeing[1] > agreeing[0] or (agreeing[0] == agreeing[1] and whole) else straight
 
 
 def _with_points(row: dict[str, Any], rule: Product, figures: Sequence[str]) -> dict[str, Any]:
