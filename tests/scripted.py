@@ -86,8 +86,8 @@ class Scripted:
         return app
 
     async def _take(self, kind: str, request: Request, script: deque[Any]) -> Response:
-        form = await request.form()
-        metadata = json.loads(str(form["document_metadata"]))
+        async with request.form() as form:
+            metadata = json.loads(str(form["document_metadata"]))
         self.intents.append((kind, metadata["trayflow_intent"]))
         while not self.hold.is_set():
             await asyncio.sleep(0.01)

@@ -25,7 +25,6 @@ from trayflow.progress import Ended, Event, Summary, listener
 from trayflow.sources import Folder
 
 pytestmark = [
-    pytest.mark.xdist_group("prefect"),
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

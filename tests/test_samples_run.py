@@ -19,8 +19,6 @@ ROOT = Path(__file__).parents[1]
 TRUTH: dict[str, Any] = json.loads((ROOT / "tests" / "samples_truth.json").read_text(encoding="utf-8"))
 TABLES = {entry["document_type"] for entry in TRUTH.values() if entry["outcome"] == "written"}
 
-pytestmark = pytest.mark.xdist_group("samples run")
-
 
 class Finished:
     """What a run left behind."""
