@@ -2,7 +2,8 @@
 
 The holder is whoever has the other end of this process's standard input. When that end closes, be it in good order or
 because the holder was killed, the command is told to end, and killed if it does not: nothing is left behind. With
-`--lock`, the file is locked before the command starts and free when it has ended.
+`--lock`, the file is locked before the command starts and free when it has ended. `--grace` is the time to end in, in
+seconds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until it ends or the leash is let go. Returns the command's exit code."""
     parser = argparse.ArgumentParser(prog="python -m deployments.leash")
     parser.add_argument("--lock", type=Path)
+    parser.add_argument("--grace", type=float, default=GRACE)
     parser.add_argument("command", nargs="+")
     given = parser.parse_args(arguments)
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if lock and not _acquired(lock, let_go):
         return 0
     try:
-        return _run(given.command, let_go)
+        return _run(given.command, let_go, given.grace)
     finally:
         if lock:
             lock.release()
@@ -63,7 +65,7 @@ def _acquired(lock: FileLock, let_go: threading.Event) -> bool:
     return False
 
 
-def _run(command: Sequence[str], let_go: threading.Event) -> int:
+def _run(command: Sequence[str], let_go: threading.Event, grace: float) -> int:
     # A group of its own: on Windows so that Ctrl-Break reaches it alone, elsewhere so that it can be killed as a whole.
     group: dict[str, Any] = (
         {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if WINDOWS else {"process_group": 0}
@@ -80,7 +82,7 @@ def _run(command: Sequence[str], let_go: threading.Event) -> int:
     let_go.wait()
     if not ended.is_set():
         _tell_to_end(child)
-        ended.wait(GRACE)
+        ended.wait(grace)
     _kill_what_is_left(child)
     ended.wait()
     return child.returncode

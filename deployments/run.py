@@ -55,7 +55,8 @@ def run_documents(
             url = flow.url if lasting else None
         _tell(summary, display, to, as_json, url)
     if summary.in_progress:
-        raise RunStoppedError(f"{summary.in_progress} documents are still under way: the same command carries on.")
+        documents = "1 document is" if summary.in_progress == 1 else f"{summary.in_progress:,} documents are"
+        raise RunStoppedError(f"{documents} still under way: the same command carries on.")
     return DONE
 
 

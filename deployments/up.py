@@ -61,9 +61,8 @@ def keep_up(settings: Settings, port: int, say: Callable[[str], None]) -> None:
         up.publish(home)
         say(f"Prefect UI   {up.ui_url}")
         say(f"Prefect API  {up.api_url}  (PREFECT_API_URL for other folders)")
-        say(
-            f"Service      {f'{up.engine_url}  (embedded: no key is set)' if up.engine_url else settings.service.base_url}"
-        )
+        service = f"{up.engine_url}  (embedded: no key is set)" if up.engine_url else settings.service.base_url
+        say(f"Service      {service}")
         say(f"Deployments  {deployed}")
         say(f"Logs         {home / 'logs'}")
         say("`trayflow run` in this folder uses them. Ctrl-C ends them.")
