@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,8 @@ from engine.extract.text import tidy
 from engine.extract.values import READERS, Manner
 from engine.rules import Product, Rule, number_of, product_tolerance
 
-# Statements mark what leaves an account with S (Soll), D, DR or a minus behind the amount, what comes in with H, C or CR.
+# Statements mark what leaves an account with S (Soll), D, DR or a minus behind the amount, what comes in with H, C or
+# CR.
 _OUT = re.compile(r"\d\s?(?:S|D|DR|DB|[-–−])$")
 _IN = re.compile(r"\d\s?(?:H|C|CR)$|^\+")
 
@@ -94,11 +95,16 @@ def holds(row: Mapping[str, Any], rule: Product) -> bool | None:
 
 
 def mended(
-    row: dict[str, Any], figures: Sequence[str], rules: Sequence[Product], manner: Manner, order: Sequence[str]
+    row: dict[str, Any],
+    figures: Sequence[str],
+    rules: Sequence[Product],
+    manner: Manner,
+    order: Sequence[str],
+    crowded: Collection[str] = (),
 ) -> dict[str, Any]:
     """The row, with its figures given to other columns where only then its product is right.
 
-    `order` are the columns as they stand from left to right.
+    `order` are the columns as they stand from left to right, `crowded` those that several figures stand in.
     """
     rule = next((rule for rule in rules if len(rule.of) == 2), None)
     if rule is None or holds(row, rule):
@@ -107,17 +113,18 @@ def mended(
     certain = set(names) <= set(order)
     for first, second, third in _products(figures, manner):
         if row[rule.equals] == third or (row[rule.equals] is None and first != 1):
-            factors = _assigned(row, names if certain else list(rule.of), (first, second), certain=certain)
+            sure = {name: value for name, value in row.items() if name not in crowded}
+            factors = _assigned(sure, names if certain else list(rule.of), (first, second), certain=certain)
             return {**row, **factors, rule.equals: third}
     return _with_points(row, rule, figures) if manner.by_ocr and manner.mark else row
 
 
 def _assigned(
-    row: dict[str, Any], names: Sequence[str], factors: tuple[float, float], *, certain: bool
+    row: Mapping[str, Any], names: Sequence[str], factors: tuple[float, float], *, certain: bool
 ) -> dict[str, Any]:
     """Which factor is whose: as the row has it already, else as printed; a count is whole more often than a price."""
     straight, swapped = dict(zip(names, factors, strict=True)), dict(zip(names, factors[::-1], strict=True))
-    agreeing = [sum(row[name] == value for name, value in way.items()) for way in (straight, swapped)]
+    agreeing = [sum(row.get(name) == value for name, value in way.items()) for way in (straight, swapped)]
     whole = not certain and factors[0] != int(factors[0]) and factors[1] == int(factors[1])
     return swapped if agreeing[1] > agreeing[0] or (agreeing[0] == agreeing[1] and whole) else straight
 

@@ -112,26 +112,18 @@ class _Grid:
         self._text = header.text
 
     def line(self, number: int, line: Line, height: float) -> BodyLine:
+        placed = self._placed([chunk for segment in line.segments for chunk in self._split(segment)])
         cells: dict[int, list[str]] = {}
         filled: dict[str, str] = {}  # the columns with figures, and their kinds
-        figures: list[str] = []
-        for chunk in (chunk for segment in line.segments for chunk in self._split(segment)):
-            heading = self._column_of(chunk)
-            target = self._headings[heading].target
-            is_figure = target is not None and target.kind not in _TEXTUAL and target.kind != "date"
-            if is_figure and not chunk.numeric:
-                if self._text is None or sum(char.isalpha() for char in chunk.text) < _SHORTEST_TEXT:
-                    continue
-                heading, is_figure = self._text, False  # a name that begins left of its heading
+        for heading, chunk in placed:
             cells.setdefault(heading, []).append(chunk.text)
-            if self._without_figures and target is not None and heading != self._text:
+            target = self._headings[heading].target
+            figure = chunk.numeric and self._has_figures(heading) and not _PERCENT.search(chunk.text)
+            if target is not None and (figure or (self._without_figures and heading != self._text)):
                 filled[target.name] = target.kind
-            if chunk.numeric:
-                figures.append(chunk.text)
-                if target is not None and is_figure and not _PERCENT.search(chunk.text):
-                    filled[target.name] = target.kind
         texts = cells.get(self._text, []) if self._text is not None else []
         amounts = {name for name, kind in filled.items() if kind == "money" or not self._with_money}
+        figures = [chunk.text for _, chunk in placed if chunk.numeric]
         leading = re.match(r"\d+(?:[.,]\d+)?(?=\s)", texts[0]) if texts else None
         if leading:
             figures.insert(0, leading.group())  # `2.00 ROLL`: a quantity that stands before its goods
@@ -147,6 +139,30 @@ class _Grid:
             " ".join(texts),
             tuple(figures),
         )
+
+    def _placed(self, chunks: Sequence[_Chunk]) -> list[tuple[int, _Chunk]]:
+        """The chunks of a line with their headings."""
+        placed: list[tuple[int, _Chunk]] = []
+        for chunk in chunks:
+            heading = self._column_of(chunk)
+            if self._has_figures(heading) and not chunk.numeric:
+                if self._text is None or sum(char.isalpha() for char in chunk.text) < _SHORTEST_TEXT:
+                    continue
+                heading = self._text  # a name that begins left of its heading
+            placed.append((heading, chunk))
+        for at in range(len(placed) - 1):
+            heading, chunk = placed[at]
+            beside = heading == placed[at + 1][0] and chunk.numeric and placed[at + 1][1].numeric
+            free = all(other != heading - 1 for other, _ in placed)
+            # Two figures below one heading: the left one is of the column on the left, if that has none.
+            if beside and free and self._has_figures(heading) and self._has_figures(heading - 1):
+                placed[at] = (heading - 1, chunk)
+        return placed
+
+    def _has_figures(self, heading: int) -> bool:
+        """Whether a column of numbers stands below a heading."""
+        target = self._headings[heading].target if heading >= 0 else None
+        return target is not None and target.kind not in _TEXTUAL and target.kind != "date"
 
     def _split(self, segment: Segment) -> Iterator[_Chunk]:
         """A segment as numbers and text: numbers split off unless they stand below the heading of a text."""

@@ -88,7 +88,12 @@ def _row(body: Cells, header: Header, rows: Rows, context: Context, products: Se
     if text is not None and row[text] is None:
         row[text] = tidy(" ".join(body.text)) or None
     order = [h.target.name for h in header.headings if h.target]
-    row = cells.mended(row, body.figures, products, manner, order)
+    crowded = {
+        h.target.name
+        for i, h in enumerate(header.headings)
+        if h.target and sum(any(map(str.isdigit, text)) for text in body.by_heading.get(i, ())) > 1
+    }
+    row = cells.mended(row, body.figures, products, manner, order, crowded)
     count = next((column.name for column in rows.columns if column.kind == "quantity"), None)
     counted = any(h.target and h.target.name == count for i, h in enumerate(header.headings) if i in body.by_heading)
     if text is not None and row[text] and count is not None and not counted:
