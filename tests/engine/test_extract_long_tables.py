@@ -148,3 +148,43 @@ def test_a_period_is_two_dates(statement: dict[str, Any]) -> None:
 def test_a_bank_names_itself_at_the_top(statement: dict[str, Any]) -> None:
     """The bank is who the letterhead names, not the title of the paper."""
     assert statement["bank_name"] == "Harbour Savings Bank"
+
+
+def test_a_minus_behind_an_amount_is_its_sign() -> None:
+    """Statements print `640,00 -` for what leaves the account, with or without the space."""
+    found = extract(
+        printed("""
+            Raiffeisenkasse Moosach eG
+            Kontoauszug Nr. 3/2026
+
+            Zeitraum: 01.03.2026 - 31.03.2026
+
+            Buchungstag   Verwendungszweck                  Betrag EUR
+            28.02.2026    Alter Kontostand                  1.000,00 +
+            02.03.2026    Miete                               640,00 -
+            09.03.2026    Strom                                 60,00-
+            15.03.2026    Gehalt                            2.100,00 +
+            31.03.2026    Neuer Kontostand                  2.400,00 +
+        """),
+        TYPES["bank_statement"],
+    )
+    assert [line["amount"] for line in found["transactions"]] == [-640, -60, 2100]
+    assert (found["opening_balance"], found["closing_balance"]) == (1000, 2400)
+
+
+def test_figures_that_stand_askew_keep_their_order() -> None:
+    """A quantity printed nearer to the next heading than to its own is still the quantity: the left of the two."""
+    found = extract(
+        printed("""
+            Plumb & Pipe Ltd                                  Invoice 8817
+            6 Weir Road, Exeter EX2 4AB                       Date 4 May 2026
+
+            Description                    Qty        Unit price       Total
+            Sink                                     4      62           248
+            Boiler                                   2      82           164
+
+                                                      Total due      $412.00
+        """),
+        TYPES["invoice"],
+    )
+    assert [(line["quantity"], line["unit_price"]) for line in found["line_items"]] == [(4, 62), (2, 82)]
