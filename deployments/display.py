@@ -37,7 +37,7 @@ class Display:
             transient=True,
             disable=quiet or not self.console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting what is needed", total=None)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -34,11 +34,11 @@ def run_documents(
     with Display(quiet=quiet) as display:
         display.notice(f"{source} → {to}")
         settings = load_settings(config, ledger=ledger)
-        if not verbose:
-            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         for package in ("trayflow", "tasks", "flows", "deployments"):
             logging.getLogger(package).addHandler(_Notices(display))
         with Ground(settings, display.notice) as ground:
+            if not verbose:  # now, so that the server's own log holds what it has to say
+                os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
             # The slowest import there is, while what was started above comes up.
             from deployments.flow_run import FlowRun
 

@@ -90,7 +90,7 @@ def lagging(monkeypatch: pytest.MonkeyPatch, backlog: object) -> Admission:
     """An admission of a flow run that has started a thousand task runs."""
     monkeypatch.setattr(tasks.pace, "backlog", backlog)
     monkeypatch.setattr(tasks.pace, "LOOK_AGAIN", 0.0)
-    monkeypatch.setattr(tasks.pace.flow_run, "get_id", lambda: "a flow run")
+    monkeypatch.setattr("prefect.runtime.flow_run.get_id", lambda: "a flow run")
     gate = admission()
     gate.started.update(uuid.uuid4() for _ in range(tasks.pace.MOST_BEHIND))
     return gate

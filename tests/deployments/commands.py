@@ -36,7 +36,7 @@ def trayflow(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A command that runs while the block does; what it writes goes to `out` and `err` in its folder."""
     with (cwd / "out").open("w") as out, (cwd / "err").open("w") as err:
         process = subprocess.Popen([TRAYFLOW, *arguments], cwd=cwd, env=environment(env), stdout=out, stderr=err)

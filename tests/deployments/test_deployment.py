@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 
 from tests.deployments.commands import ROOT, environment
 
@@ -16,7 +17,7 @@ DEPLOYMENT = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"][
 
 def test_the_entrypoint_is_the_flow() -> None:
     """Not a placeholder, which Prefect takes in silence when the import fails; its parameters are the flow's."""
-    flow = load_flow_from_entrypoint(DEPLOYMENT["entrypoint"], use_placeholder_flow=False)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(DEPLOYMENT["entrypoint"], use_placeholder_flow=False)
     assert flow.name == "ingest"
     assert set(DEPLOYMENT["parameters"]) <= set(flow.parameters.properties)
 
