@@ -19,8 +19,10 @@ from reportlab.pdfgen.canvas import Canvas
 
 from flows.ingest import ingest
 from tests.scripted import Scripted, serving
+from trayflow.endings import failed_checks
 from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
 from trayflow.ledger import Ledger
+from trayflow.models import Extraction
 from trayflow.progress import Ended, Event, Summary, listener
 from trayflow.sources import Folder
 
@@ -401,3 +403,63 @@ def test_a_run_takes_over_what_a_dead_one_held(inbox: Path, service: Scripted) -
     ledger.close()
     assert run(inbox).written == 1
     assert len(service.accepted) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([(404, {"message": "Execution not found"})], "does not know"),
+        ([(429, {"error": "Rate limit exceeded", "retryAfter": 0.01}), "PROCESSING", "PROCESSING"], "No answer after"),
+    ],
+)
+def test_an_answer_that_never_comes_is_given_up(
+    inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch, answers: list[Any], message: str
+) -> None:
+    """Lost by the service, or later than the service itself allows: review, the id kept, nothing sent again."""
+    monkeypatch.setenv("TRAYFLOW_POLLING__GIVE_UP", "0.001")
+    service.polls.extend(answers)
+    put(inbox, "a.pdf")
+    heard: list[Any] = []
+    token = listener.set(heard.append)
+    try:
+        assert run(inbox).review == 1
+    finally:
+        listener.reset(token)
+    assert endings(inbox) == {"a.pdf": "no_answer"}
+    assert message in heard[-1].note
+    assert len(service.accepted) == 1
+
+
+def test_a_fault_of_ours_stops_no_other_document(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document that met it stays under way for a mended trayflow; the others are written."""
+
+    def faulty(extraction: Extraction, *others: Any) -> Any:
+        if extraction.document.key == "a.pdf":
+            raise ZeroDivisionError
+        return failed_checks(extraction, *others)
+
+    for name in ("a.pdf", "b.pdf"):
+        put(inbox, name)
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.ingest.failed_checks", faulty)
+        summary = run(inbox)
+    assert (summary.written, summary.in_progress) == (1, 1)
+    assert run(inbox).submissions.model_dump() == {"identify": 0, "execute": 0}
+    assert len(rows(inbox)) == 2
+
+
+def test_two_runs_at_once_share_the_work(inbox: Path, service: Scripted) -> None:
+    """What one run holds the other leaves alone, and counts as unchanged once it has ended."""
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        put(inbox, name)
+
+    async def both() -> list[Summary]:
+        to = str(inbox.parent / "tables")
+        return list(await asyncio.gather(ingest(str(inbox), to), ingest(str(inbox), to)))
+
+    first, second = asyncio.run(both())
+    assert first.written + second.written == 3
+    assert first.unchanged + second.unchanged == 3
+    assert (first.in_progress, second.in_progress) == (0, 0)
+    assert len(service.accepted) == 6
+    assert len(rows(inbox)) == 3
