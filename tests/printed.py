@@ -12,7 +12,9 @@ from engine.documents import Page, Reading, Word
 WIDTH, HEIGHT, LINE = 6.0, 10.0, 13.0
 
 
-def printed(*pages: str, source: Literal["text", "ocr"] = "text", size: tuple[float, float] = (595.0, 842.0)) -> Reading:
+def printed(
+    *pages: str, source: Literal["text", "ocr"] = "text", size: tuple[float, float] = (595.0, 842.0)
+) -> Reading:
     """A reading of pages printed as they stand in the source, indentation aside; empty lines are space."""
     return Reading(tuple(_page(dedent(page).strip("\n"), source, size) for page in pages))
 

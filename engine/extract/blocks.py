@@ -26,10 +26,10 @@ def blocks_of(context: Context) -> list[Block]:
                 blocks.append([(number, segment)])
             else:
                 home.append((number, segment))
-    return [part for block in blocks for part in _parted(block)]
+    return [part for block in blocks for part in parted(block)]
 
 
-def _parted(block: Block) -> list[Block]:
+def parted(block: Block) -> list[Block]:
     """A block, parted where lines stand much wider apart than the others in it."""
     gaps = [below.y0 - above.y1 for (_, above), (_, below) in pairwise(block)]
     if len(gaps) < _FEWEST_GAPS:

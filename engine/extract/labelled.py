@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from engine.extract import names
+from engine.extract.blocks import parted
 from engine.extract.context import Context
 from engine.extract.labels import Label
 from engine.extract.layout import Segment
@@ -107,7 +108,7 @@ def _below(label: Label, line: int, x0: float, context: Context) -> tuple[tuple[
                 break
             block.append((number, mine[0]))
             last = mine[0]
-    return tuple(block)
+    return (block[0], *parted(block[1:])[0]) if len(block) > 1 else tuple(block)
 
 
 def _starts_with_label(number: int, segment: Segment, context: Context) -> bool:

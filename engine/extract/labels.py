@@ -27,7 +27,7 @@ _TAX_WORDS = words("around_tax")
 _NUMBERED = {"invoice_title": "invoice_number", "order_title": "order_number"}
 _NUMBER_SIGNS = words("number_signs")
 # The rest of a longer word, a hyphen included: `Kunde` is no label in `Art-Nr-Kunde`.
-_WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-[^\W\d]")
+_WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]|-\w")
 # Between the words of one label.
 _INSIDE = re.compile(r"[\s.'’()/#-]*")
 _AFTER_LABEL = re.compile(

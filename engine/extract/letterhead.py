@@ -88,11 +88,20 @@ def _letterheads(context: Context) -> Iterator[Party]:
             if names.is_name(name) and ":" not in name:
                 large = min(0.15, 0.1 * max(0.0, segment.height / typical - 1.1))
                 lines = block[index:] if index + 1 < len(block) else [*block[index:], *_next_block(segment, blocks)]
-                companions = (
-                    0.1 if any(names.is_address(s.text) or names.is_contact(s.text) for _, s in lines[1:]) else 0
-                )
-                yield Party(name, 0.45 - 0.03 * min(order, 5) - 0.05 * index + large + companions, tuple(lines))
+                company = _company_of(lines, context)
+                yield Party(name, 0.45 - 0.03 * min(order, 5) - 0.05 * index + large + company, tuple(lines))
                 break
+
+
+def _company_of(lines: Block, context: Context) -> float:
+    """What the lines below a name add to it: contacts and numbers are an issuer's, a bare address is an addressee's."""
+    number, name = lines[0]
+    below = lines[1:]
+    if any(names.is_contact(s.text) or any(label.firm for label in context.labels_of(n, s)) for n, s in below):
+        return 0.1
+    if not any(names.has_postcode(segment.text) for _, segment in below):
+        return 0.0
+    return 0.1 if name.y0 < _HEAD * context.layout.height_of(context.layout.lines[number]) else -0.1
 
 
 def _next_block(name: Segment, blocks: Sequence[Block]) -> Block:

@@ -75,7 +75,7 @@ def _is_form(text: str, tokens: list[Token], key: str) -> bool:
     printed = text[tokens[0].start : tokens[-1].end + 1]
     if key not in words("legal_forms_that_are_words"):
         return len(tokens) == 1 or len(printed) <= len(key) + 2 * len(tokens)
-    return printed.rstrip(" ,").isupper() or "." in printed or len(key) > len("company") or key == "company"
+    return printed.rstrip(" ,").isupper() or "." in printed or (len(key) >= len("company") and printed[0].isupper())
 
 
 def is_heading(text: str) -> bool:

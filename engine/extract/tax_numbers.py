@@ -43,11 +43,10 @@ class TaxNumbers:
     def of(self, key: str, field: Field) -> str | None:
         """The tax number of a field's party; those outside of all parties' blocks are the issuer's."""
         best: tuple[float, str] | None = None
-        others = {
-            value for _, value, owner, whose in self._found if owner not in (None, key) or self._other(whose, field)
-        }
+        said_otherwise = {value for _, value, _, whose in self._found if self._other(whose, field)}
+        others = said_otherwise | {value for _, value, owner, _ in self._found if owner not in (None, key)}
         for score, value, owner, whose in self._found:
-            if self._other(whose, field) or (owner not in (None, key) and whose is None):
+            if value in said_otherwise or (owner not in (None, key) and whose is None):
                 continue
             if owner == key or whose is not None:
                 score += 0.5
