@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.documents import Page, Reading, Word
 
-# Points: a character is 6 wide and 10 high, so that one space is a gap within a phrase, and two are one between columns.
+# Points: a character is 6 wide and 10 high: one space is a gap within a phrase, two are one between columns.
 WIDTH, HEIGHT, LINE = 6.0, 10.0, 13.0
 
 

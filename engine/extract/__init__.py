@@ -17,8 +17,8 @@ from engine.extract.schema import Field, Path, plan_of
 from engine.plain_schema import plain, type_of
 from engine.rules import Rule, parse_rules
 
-# So many candidates of an amount are compared; what only a sum speaks for comes on top.
-_COMPARED = 4
+# So many candidates of an amount are compared: the best, then those that only a sum speaks for, then the next best.
+_BEST, _IMPLIED, _NEXT = 4, 3, 2
 
 
 def extract(reading: Reading, document_type: DocumentType) -> dict[str, Any]:
@@ -64,7 +64,10 @@ def _amounts(fields: Sequence[Field], rules: Sequence[Rule], context: Context) -
             candidates += added_taxes(context)
         found[".".join(field.path)] = support(candidates, context)
     more = implied(found, rules, context)
-    chosen = choose_amounts({path: [*few[:_COMPARED], *more[path]] for path, few in found.items()}, rules)
+    compared = {
+        path: [*few[:_BEST], *more[path][:_IMPLIED], *few[_BEST : _BEST + _NEXT]] for path, few in found.items()
+    }
+    chosen = choose_amounts(compared, rules)
     return {tuple(path.split(".")): candidate.value if candidate else None for path, candidate in chosen.items()}
 
 

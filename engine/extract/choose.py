@@ -10,10 +10,10 @@ from engine.rules import Rule, Sum
 
 # How many candidates of a field are tried, and what a sum that holds is worth beside a label's 1. Sums that add
 # nothing (no tax, no change) prove less.
-_TRIED = 7
+_TRIED = 9
 _HOLDS, _HOLDS_IMPLIED, _HOLDS_TRIVIALLY, _ABOUT = 0.7, 0.3, 0.25, -0.1
 _FAILS = {"error": -0.3, "warning": -0.15}
-_MOST_COMBINATIONS = 20_000
+_MOST_COMBINATIONS = 4_000
 _CENT = 0.0051
 
 

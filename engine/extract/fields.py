@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.extract import values
@@ -12,6 +12,7 @@ from engine.extract.context import Context
 from engine.extract.dates import dates_in
 from engine.extract.ids import ibans_in
 from engine.extract.labels import Label
+from engine.extract.places import Place
 from engine.extract.schema import Field
 from engine.extract.values import READERS, Manner
 
@@ -23,6 +24,9 @@ _TITLED = 0.3
 _TIME_BESIDE = re.compile(r"\d{1,2}:\d{2}")
 # Some tills print what is paid with a minus.
 _PAYMENTS = frozenset({"cash", "change"})
+_TAXES = frozenset({"tax_total", "tax_rate_amount"})
+_NOT_LAST = 0.6
+_DIGIT = re.compile(r"\d")
 # Below this we would rather say nothing.
 UNSURE = 0.3
 
@@ -56,12 +60,25 @@ def _labelled(field: Field, context: Context) -> Iterator[Candidate]:
         weight = field.sources.get(source, 0.0) * label.score
         if weight <= 0:
             continue
-        for place in context.places.of(label):
+        for place in _in_order(source, label, context):
             manner = Manner(context.day_first, context.mark, context.by_ocr(place.line))
             for value, quality in _values(field, source, place.text, manner):
                 if source in _PAYMENTS:
                     value = abs(value)
                 yield Candidate(value, weight * place.weight * quality, place.line)
+
+
+def _in_order(source: str, label: Label, context: Context) -> Iterator[Place]:
+    """A label's places; in a row of amounts behind a tax's label (base, rate, tax) the tax is the last."""
+    places = list(context.places.of(label))
+    row = [place for place in places if place.line == label.line and _DIGIT.search(place.text)]
+    if source in _TAXES and len(row) > 1:
+        best = max(place.weight for place in row)
+        places = [
+            replace(place, weight=best if place is row[-1] else place.weight * _NOT_LAST) if place in row else place
+            for place in places
+        ]
+    yield from places
 
 
 def _values(field: Field, source: str, text: str, manner: Manner) -> Iterator[values.Found]:

@@ -31,7 +31,7 @@ _WITHIN_BEFORE, _WITHIN_AFTER = re.compile(r"(?:\w|\w-)$"), re.compile(r"[^\W\d]
 # Between the words of one label.
 _INSIDE = re.compile(r"[\s.'’()/#-]*")
 _AFTER_LABEL = re.compile(
-    r"\s*(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|(?:RM|Rs|" + "|".join(sorted(CODES)) + r")\b)"
+    r"\s*(?:in\s+)?(?:$|[:.=#(|/)\]*+@\-–]|[\d$€£¥]|[A-Z]{2,3}\s*[\d$€£¥]|(?:RM|Rs|" + "|".join(sorted(CODES)) + r")\b)"
 )
 _BEFORE_LABEL = re.compile(r"(?:^|[:.,;|/()\[\]\d%€$£*•●–—-])\s*$")
 
