@@ -127,12 +127,14 @@ def engine(
     if not key:
         raise SettingsError("The engine wants a key: give one with --key, or in TRAYFLOW_ENGINE_KEY.")
     settings = _settings()
-    sys.stderr.write(f"The engine listens on http://127.0.0.1:{port}. Ctrl-C ends it.\n")
+    data = data or settings.home / "engine"
+    where = f"http://127.0.0.1:{port}" if port else f"the address in {data / 'address'}"
+    sys.stderr.write(f"Starting the engine on {where}. Ctrl-C ends it.\n")
     try:
         serve(
             port,
             key,
-            data_dir=data or settings.home / "engine",
+            data_dir=data,
             types_dir=types or settings.engine.types,
             workers=workers or settings.engine.workers,
         )
