@@ -121,8 +121,11 @@ def _unmapped(text: str) -> bool:
 
 
 def _printed_twice(before: _Character, character: _Character) -> bool:
-    """Bold is sometimes made by printing a character twice, a little aside."""
-    if before.text != character.text:
+    """Bold is sometimes made by printing a character twice, a little aside.
+
+    Two equal letters in exactly one box are something else: a glyph for both of them, as for the tt of "netto".
+    """
+    if before.text != character.text or before == character:
         return False
     aside = 0.2 * (before.x1 - before.x0)
     return abs(before.x0 - character.x0) < aside and abs(before.y0 - character.y0) < aside

@@ -19,7 +19,8 @@ PRINT = re.findall(
     r"\S+",
     "Invoice No Total EUR 12,50 1.234,56 -3.00 ( ) % VAT Date 12/03/2026 02.02. Qty Description Price Amount Debit"
     " Credit Balance IBAN DE89370400440532013000 Bill to: GmbH Ltd S.A. 3 x 4.50 [ ] · – | € $ 12 345,00 00 Menge"
-    " Betrag Saldo 2026 1e9 9999999999999999999 .5 Rechnung Nr. # ## ° º ß 日本 31.02.2026 99/99/9999 opening balance 0 S H"
+    " Betrag Saldo 2026 1e9 9999999999999999999 .5 Rechnung Nr. # ## ° º ß 日本 31.02.2026 99/99/9999 opening"
+    " balance 0 S H"
     " CR DR CASH CHANGE TOTAL March Page 1/1 www.x.example a@b.example Name Street 12 10115 Berlin",
 )
 

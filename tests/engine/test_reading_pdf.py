@@ -159,6 +159,24 @@ def test_bold_made_by_printing_twice_is_read_once(tmp_path: Path) -> None:
     assert "".join(texts(page)) == "SUM"
 
 
+def test_a_glyph_for_two_equal_letters_is_both_of_them(tmp_path: Path) -> None:
+    """Fonts draw the tt of "netto" as one glyph: both letters are in its box, and neither was printed twice."""
+    cmap = b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <01> <00740074> endbfchar"
+    content = b"BT /F1 20 Tf 100 700 Td (ne\\001o) Tj ET"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/FirstChar 1/LastChar 1/Widths[556]/ToUnicode 6 0 R>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(cmap), cmap),
+    ]
+    body = b"".join(b"%d 0 obj%s endobj\n" % (number, text) for number, text in enumerate(objects, 1))
+    (tmp_path / "ligature.pdf").write_bytes(b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\n%%EOF")
+    reading = read(tmp_path / "ligature.pdf", "application/pdf")
+    assert [word.text for word in reading.pages[0].words] == ["netto"]
+
+
 def test_filled_form_fields_are_read(tmp_path: Path) -> None:
     """What someone typed into a form stands among the words, where it stands on the page."""
 
