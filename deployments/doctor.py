@@ -89,7 +89,7 @@ def _engine_types(settings: Settings) -> Check:
 
 
 async def _account(settings: Settings) -> list[Check]:
-    from flows.secrets import with_key
+    from flows.key import with_key
 
     url = settings.service.base_url
     try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.key import with_key
 from flows.run import run_documents
-from flows.secrets import with_key
 from tasks.documents import DocumentTasks
 from trayflow.endings import failed_checks, identified, succeeded
 from trayflow.models import Document, Ending, Outcome

@@ -72,7 +72,7 @@ async def _discovered(tray: Tray, do: DocumentTasks) -> AsyncIterator[Document]:
 async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home: BringHome) -> bool:
     """Bring one document home, whatever happens to it. `False` when another run holds it."""
     log = get_run_logger()
-    if not await asyncio.to_thread(tray.ledger.claim, document.id, tray.run_id):
+    if not await asyncio.to_thread(tray.ledger.claim, document.id, tray.run_id, document.outcome):
         return await _ended_elsewhere(tray, document)
     try:
         await _end(tray, document, await bring_home(tray, do, document))

@@ -126,6 +126,15 @@ def test_an_ended_run_gives_its_documents_back(ledger: Ledger) -> None:
     assert ledger.claim(id_, "two")
 
 
+def test_an_ended_document_is_claimed_by_nobody(ledger: Ledger) -> None:
+    """A run that discovered it before another one ended it has nothing left to do."""
+    (id_,) = enter(ledger, "a.pdf")
+    ledger.start_run("one", 60)
+    ledger.end(id_, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    assert not ledger.claim(id_, "one")
+    assert ledger.claim(id_, "one", Outcome.REVIEW)
+
+
 def claim_all(url: str, run_id: str, ids: list[str], won: multiprocessing.Queue[tuple[str, str]]) -> None:
     ledger = Ledger.open(url)
     ledger.start_run(run_id, 60)

@@ -18,7 +18,6 @@ from tests.deployments.commands import ROOT, environment, eventually, started, t
 from tests.papers import pdf
 
 pytestmark = [
-    pytest.mark.xdist_group("own ground"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

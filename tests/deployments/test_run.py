@@ -18,7 +18,6 @@ from tests.deployments.conftest import account_at, fill
 from tests.scripted import Scripted, serving
 
 pytestmark = [
-    pytest.mark.xdist_group("commands"),
     # The scripted service leaves the files of its forms to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -90,14 +90,18 @@ class Ledger:
             connection.execute(update(s.documents).where(s.documents.c.claimed_by == run_id).values(claimed_by=None))
             connection.execute(update(s.runs).where(s.runs.c.id == run_id).values(lease_until=_now()))
 
-    def claim(self, document_id: str, run_id: str) -> bool:
-        """Take a document for this run, unless a living run holds it. At most one caller is told `True`."""
+    def claim(self, document_id: str, run_id: str, outcome: Outcome | None = None) -> bool:
+        """Take a document for this run, unless a living run holds it, or has ended it meanwhile.
+
+        `outcome` is the one that the caller saw. At most one caller is told `True`.
+        """
         d = s.documents.c
         living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
         free = or_(d.claimed_by.is_(None), d.claimed_by == run_id, d.claimed_by.not_in(living))
+        as_seen = d.outcome.is_(None) if outcome is None else d.outcome == outcome
+        statement = update(s.documents).where(d.id == document_id, as_seen, free)
         with self._database.writing() as connection:
-            claimed = connection.execute(update(s.documents).where(d.id == document_id, free).values(claimed_by=run_id))
-            return claimed.rowcount == 1
+            return connection.execute(statement.values(claimed_by=run_id)).rowcount == 1
 
     def release(self, document_id: str) -> None:
         """Let go of a document without an outcome: a later run takes it up where it stands."""
