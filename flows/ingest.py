@@ -45,7 +45,7 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
     `RunStoppedError` leave the document under way.
     """
     routing = tray.settings.routing
-    execution = await asyncio.to_thread(tray.ledger.execution, document.id)
+    execution = await asyncio.to_thread(tray.ledger.submissions.execution, document.id)
     if execution is None:  # otherwise an earlier run submitted it, and only the answer is missing
         spooled = await do.fetch(tray, document)
         if original := await asyncio.to_thread(tray.ledger.enter_bytes, document.id, spooled):
@@ -65,5 +65,5 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
     extraction = await asyncio.to_thread(tray.ledger.extraction, execution)
     if doubt := failed_checks(extraction, answer, tray.schemas.get(extraction.document_type), routing):
         return doubt
-    rows = await do.write(tray, document, extraction)
-    return Ending(Outcome.WRITTEN, ", ".join(rows))
+    await do.write(extraction)
+    return Ending(Outcome.WRITTEN, extraction.document_type)

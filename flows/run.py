@@ -10,7 +10,7 @@ from prefect import get_run_logger
 from tasks.documents import DocumentTasks, tasks_with
 from tasks.pace import Admission
 from trayflow.endings import ending_of
-from trayflow.errors import RunStoppedError, TransientError, TrayflowError
+from trayflow.errors import ClaimLostError, RunStoppedError, ServiceError, TrayflowError
 from trayflow.models import Document, Ending, Outcome
 from trayflow.progress import Discovered, Ended, EndedElsewhere, Summary, tell
 from trayflow.tray import Tray
@@ -27,29 +27,33 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     A document that fails ends by itself and stops no other. Raises `RunStoppedError`, with the summary so far, for what
     concerns all of them; whatever is under way then stays in the ledger as it is.
     """
-    do = tasks_with(tray.settings.limits)
     held: list[Document] = []
-
-    async def see_through(document: Document) -> None:
-        try:
-            if not await _attempt(tray, do, document, bring_home):
-                held.append(document)
-        finally:
-            admission.leave()
-
     try:
-        async with Admission(tray.settings) as admission:
-            async with asyncio.TaskGroup() as group:
-                async for document in _discovered(tray, do):
-                    await admission.enter()
-                    group.create_task(see_through(document))
-            while held:
-                await asyncio.sleep(LOOK_AGAIN)
-                again, held[:] = held[:], []
+        async with Admission(tray.settings) as admission, tasks_with(tray) as do:
+
+            async def see_through(document: Document) -> None:
+                try:
+                    await _attempt(tray, do, document, bring_home)
+                except ClaimLostError:
+                    held.append(document)
+                finally:
+                    admission.leave()
+
+            async def take_up(documents: AsyncIterator[Document]) -> None:
                 async with asyncio.TaskGroup() as group:
-                    for document in again:
+                    async for document in documents:
+                        if not await asyncio.to_thread(
+                            tray.ledger.runs.claim, document.id, tray.run_id, document.outcome
+                        ):
+                            held.append(document)
+                            continue
                         await admission.enter()
                         group.create_task(see_through(document))
+
+            await take_up(_discovered(tray, do))
+            while held:
+                await asyncio.sleep(LOOK_AGAIN)
+                await take_up(_let_go(tray, held))
     except ExceptionGroup as failed:
         stopped = failed.subgroup(RunStoppedError)
         if stopped is None:
@@ -69,43 +73,48 @@ async def _discovered(tray: Tray, do: DocumentTasks) -> AsyncIterator[Document]:
         number += 1
 
 
-async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home: BringHome) -> bool:
-    """Bring one document home, whatever happens to it. `False` when another run holds it."""
+async def _let_go(tray: Tray, held: list[Document]) -> AsyncIterator[Document]:
+    """Documents that other runs held and hold no more: those that ended are counted, the others are to be taken up."""
+    seen = {document.id: document.outcome for document in held}
+    free = await asyncio.to_thread(tray.ledger.let_go, list(seen))
+    held[:] = [document for document in held if document.id not in free]
+    for document in free.values():
+        if document.outcome is None or document.outcome is seen[document.id]:
+            yield document
+        else:
+            tray.tally.unchanged += 1
+            tell(EndedElsewhere(document))
+
+
+async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home: BringHome) -> None:
+    """Bring one document home, whatever happens to it. Raises `ClaimLostError` when another run has taken it over."""
     log = get_run_logger()
-    if not await asyncio.to_thread(tray.ledger.claim, document.id, tray.run_id, document.outcome):
-        return await _ended_elsewhere(tray, document)
     try:
         await _end(tray, document, await bring_home(tray, do, document))
-    except (RunStoppedError, asyncio.CancelledError):
+    except (RunStoppedError, ClaimLostError, asyncio.CancelledError):
         raise
-    except TransientError as error:
-        await tray.check_service()
-        log.warning("%s stays under way: %s", document.label, error)
     except TrayflowError as error:
-        ending = ending_of(error)
-        if ending is None:
+        if ending := ending_of(error):
+            await _end(tray, document, ending)
+        elif isinstance(error, ServiceError):
+            log.warning("%s stays under way: %s", document.label, error)
+            await tray.check_service()
+            tray.breaker.failed(document.id, error)
+        else:
             raise
-        await _end(tray, document, ending)
     except Exception as error:  # a fault of ours with one document must not stop the others
         log.error("%s stays under way after a fault of trayflow: %s", document.label, type(error).__name__)
     finally:
         tray.spool.drop(document.id)
-    return True
-
-
-async def _ended_elsewhere(tray: Tray, document: Document) -> bool:
-    """Whether the run that holds this document has ended it meanwhile."""
-    now = await asyncio.to_thread(tray.ledger.document, document.id)
-    if now.outcome is None:
-        return False
-    tray.tally.unchanged += 1
-    tell(EndedElsewhere(now))
-    return True
+        await tray.gate.land(document.id)
 
 
 async def _end(tray: Tray, document: Document, ending: Ending) -> None:
-    if ending.outcome is not Outcome.WRITTEN:  # what is written was recorded with its rows
-        await asyncio.to_thread(tray.ledger.end, document.id, ending)
+    # What is written was recorded with its rows.
+    if ending.outcome is not Outcome.WRITTEN and not await asyncio.to_thread(
+        tray.ledger.end, document.id, tray.run_id, ending
+    ):
+        raise ClaimLostError
     tray.tally.outcomes[ending.outcome] += 1
     get_run_logger().info("%s: %s (%s)", document.label, ending.outcome, ending.message)
     tell(Ended(document, ending.outcome, ending.message))

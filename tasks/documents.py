@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
-
-from prefect import Task
 
 from tasks.observed import observed, with_budget
 from tasks.submit import submit
 from tasks.wait import wait_for
+from trayflow.batches import Batches
 from trayflow.client import FileUpload
 from trayflow.ledger import Page, Submission
 from trayflow.models import Accepted, Document, Extraction, Kind, Progress, Spooled
-from trayflow.settings import Limits
 from trayflow.tray import Tray
+
+#: Documents whose rows are appended in one go, at the most.
+WRITTEN_AT_ONCE = 50
 
 
 @observed("discover page {number}")
@@ -44,7 +46,10 @@ async def submit_identification(tray: Tray, document: Document, spooled: Spooled
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_identification(
-            _upload(document, spooled), candidates=tray.candidates, metadata=_metadata(document, intent)
+            _upload(document, spooled),
+            candidates=tray.candidates,
+            metadata=_metadata(document, intent),
+            webhook_url=tray.settings.webhooks.url,
         )
 
     return await submit(tray, document, Kind.IDENTIFY, post, settings=",".join(tray.candidates))
@@ -62,7 +67,10 @@ async def submit_execution(tray: Tray, document: Document, spooled: Spooled, ste
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_execution(
-            _upload(document, spooled), step_id=step_id, metadata=_metadata(document, intent)
+            _upload(document, spooled),
+            step_id=step_id,
+            metadata=_metadata(document, intent),
+            webhook_url=tray.settings.webhooks.url,
         )
 
     return await submit(tray, document, Kind.EXECUTE, post, step_id=step_id)
@@ -74,30 +82,45 @@ async def await_execution(tray: Tray, document: Document, submission: Submission
     return await wait_for(tray, document, submission, tray.service.execution)
 
 
-@observed("write {document.label}")
-async def write(tray: Tray, document: Document, extraction: Extraction) -> dict[str, int]:
-    """Append the document's rows, exactly once. Returns the rows by table."""
-    async with tray.appending:
-        return await asyncio.to_thread(tray.destination.append, [extraction])
+@observed("write {label}")
+async def write(tray: Tray, extractions: Sequence[Extraction], label: str) -> None:
+    """Append the rows of documents, each exactly once."""
+    await asyncio.to_thread(tray.destination.append, extractions)
 
 
-@dataclass(frozen=True, slots=True)
 class DocumentTasks:
-    """The tasks with the attempts and the back-off that the user set."""
+    """The tasks with the attempts and the back-off that the user set. Made by `tasks_with`."""
 
-    discover: Task[[Tray, int], Any] = discover
-    fetch: Task[[Tray, Document], Any] = fetch
-    submit_identification: Task[[Tray, Document, Spooled], Any] = submit_identification
-    await_identification: Task[[Tray, Document, Submission], Any] = await_identification
-    submit_execution: Task[[Tray, Document, Spooled, str], Any] = submit_execution
-    await_execution: Task[[Tray, Document, Submission], Any] = await_execution
-    write: Task[[Tray, Document, Extraction], Any] = write
+    def __init__(self, tray: Tray) -> None:
+        limits = tray.settings.limits
+        self.discover = with_budget(discover, limits)
+        self.fetch = with_budget(fetch, limits)
+        self.submit_identification = with_budget(submit_identification, limits)
+        self.await_identification = with_budget(await_identification, limits)
+        self.submit_execution = with_budget(submit_execution, limits)
+        self.await_execution = with_budget(await_execution, limits)
+        self._write = with_budget(write, limits)
+        self._tray = tray
+        self.batches = Batches(self._write_together, limits.write_every, WRITTEN_AT_ONCE)
+
+    async def write(self, extraction: Extraction) -> None:
+        """Append one document's rows, together with those of the documents that are ready at the same time."""
+        await self.batches.add(extraction)
+
+    async def _write_together(self, extractions: Sequence[Extraction]) -> Sequence[None]:
+        first, others = extractions[0].document.label, len(extractions) - 1
+        await self._write(self._tray, extractions, f"{first} and {others} more" if others else first)
+        return [None] * len(extractions)
 
 
-def tasks_with(limits: Limits) -> DocumentTasks:
-    """The tasks of a run: what retries, how often and how slowly is a setting."""
-    tasks = DocumentTasks()
-    return DocumentTasks(**{name: with_budget(getattr(tasks, name), limits) for name in DocumentTasks.__slots__})
+@asynccontextmanager
+async def tasks_with(tray: Tray) -> AsyncIterator[DocumentTasks]:
+    """The tasks of a run; what is being written at the end of the block is written."""
+    tasks = DocumentTasks(tray)
+    try:
+        yield tasks
+    finally:
+        await tasks.batches.close()
 
 
 def _upload(document: Document, spooled: Spooled) -> FileUpload:

@@ -15,25 +15,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.pace import note
-from trayflow.errors import RateLimitedError, TransientError
+from trayflow.failures import Retried, back_off, failure_of
 from trayflow.settings import Limits
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Prefect keeps at most this many delays between tries.
-MOST_DELAYS = 50
-
-#: Seconds that a back-off never exceeds.
-LONGEST_DELAY = 60.0
-
 
 def may_pass(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
-    """Whether a failed task run is worth another try: only what the error tree calls transient is.
-
-    A rate limit never gets here: the tasks wait it out behind the gate, since it is not the document's failure.
-    """
-    return isinstance(state.data, TransientError) and not isinstance(state.data, RateLimitedError)
+    """Whether a failed task run is worth another try: the table of failures knows."""
+    return isinstance(state.data, Exception) and failure_of(state.data).retried is Retried.TASK
 
 
 def observed(
@@ -60,6 +51,5 @@ def observed(
 
 def with_budget(observed_task: Task[P, R], limits: Limits) -> Task[P, R]:
     """The same task with the attempts and the back-off that the user set."""
-    retries = min(limits.attempts - 1, MOST_DELAYS)
-    delays: list[float] = [min(limits.backoff * 2**n, LONGEST_DELAY) for n in range(retries)]
-    return observed_task.with_options(retries=retries, retry_delay_seconds=delays or 0)
+    delays = back_off(limits)
+    return observed_task.with_options(retries=len(delays), retry_delay_seconds=delays or 0)

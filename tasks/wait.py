@@ -1,24 +1,20 @@
-"""How an answer is awaited: first after the time that this step usually takes, then ever more slowly."""
+"""How an answer is awaited: first for the time that the step usually takes, then in steps, or until a webhook tells."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from tasks.submit import pause
 from trayflow import answers
-from trayflow.errors import DocumentError, RateLimitedError, RejectedError
-from trayflow.ledger import Submission
+from trayflow.durations import service_seconds
+from trayflow.errors import DocumentError, PollsFailedError, RejectedError, TransientError
+from trayflow.failures import back_off, jittered
+from trayflow.ledger import Submission, SubmissionState
 from trayflow.models import Document, Progress
 from trayflow.reasons import Reason
 from trayflow.tray import Tray
-
-#: The vendor suggests longer intervals for large documents; a megabyte is where we call one large.
-LARGE = 1_000_000
-
-#: Each interval is this much longer than the one before.
-SLOWER = 1.5
 
 #: Asks the service how a submission stands, by its remote id.
 Ask = Callable[[str], Awaitable[Progress]]
@@ -28,38 +24,61 @@ async def wait_for(tray: Tray, document: Document, submission: Submission, ask: 
     """Poll until the service's last word, and keep it in the ledger.
 
     Raises `DocumentError` when there is none in the time that the service itself allows (the id stays in the ledger) or
-    when the service no longer knows the id; `TransientError` when it cannot be asked.
+    when the service no longer knows the id; `PollsFailedError` when it cannot be asked.
     """
-    polling = tray.settings.polling
-    if submission.remote_id is None or submission.accepted_at is None:
+    remote_id, accepted_at = submission.remote_id, submission.accepted_at
+    if remote_id is None or accepted_at is None:
         raise DocumentError(Reason.NO_ANSWER, "The submission has no id to ask for.")
-    if kept := await asyncio.to_thread(tray.ledger.answer, submission.id):
-        return answers.progress(kept, submission.remote_id)
-    interval = polling.large_interval if document.size >= LARGE else polling.interval
-    usual = await tray.usual_seconds(submission.kind, submission.step_id)
-    waited = _since(submission.accepted_at)
-    delay = max(usual - waited, 0.0) if usual is not None else interval
-    while True:
-        await asyncio.sleep(delay)
-        await tray.gate.wait()
-        try:
-            progress = await ask(submission.remote_id)
-        except RateLimitedError as limited:
-            pause(tray, limited)
-            continue
-        except RejectedError as error:
-            raise DocumentError(
-                Reason.NO_ANSWER, f"The service does not know the submission any more: {error}"
-            ) from None
-        if progress.is_final:
-            break
-        if _since(submission.accepted_at) > polling.give_up:
-            message = f"No answer after {polling.give_up / 60:.0f} minutes; the submission's id is kept."
-            raise DocumentError(Reason.NO_ANSWER, message)
-        delay, interval = interval, min(interval * SLOWER, polling.maximum)
-    tray.learn(submission.kind, submission.step_id, _since(submission.accepted_at))
-    await asyncio.to_thread(tray.ledger.finish, submission.id, progress)
+    if submission.state is not SubmissionState.ACCEPTED:
+        kept = await asyncio.to_thread(tray.ledger.submissions.answer, submission.id)
+        if kept is not None:
+            return answers.progress(kept, remote_id)
+    tray.gate.adopt(document.id)
+    progress = await _last_word(tray, document, submission, lambda: ask(remote_id), accepted_at)
+    seconds = service_seconds(progress)
+    seconds = _since(accepted_at) if seconds is None else seconds
+    (await tray.durations(submission.kind, submission.step_id)).learn(seconds)
+    await asyncio.to_thread(tray.ledger.submissions.finish, submission.id, progress, seconds)
+    await tray.gate.land(document.id)
     return progress
+
+
+async def _last_word(
+    tray: Tray,
+    document: Document,
+    submission: Submission,
+    ask: Callable[[], Awaitable[Progress]],
+    accepted_at: datetime,
+) -> Progress:
+    polling, delays = tray.settings.polling, back_off(tray.settings.limits)
+    polls = (await tray.durations(submission.kind, submission.step_id)).polls(polling, document)
+    slowest = tray.settings.webhooks.polling if tray.settings.webhooks.come else 0.0
+    failed = 0
+    with tray.news.awaited(submission.id) as told:
+        while True:
+            delay = jittered(delays[failed - 1]) if failed else polls.next(_since(accepted_at))
+            if told.is_set():  # it has been asked since, and does not say so itself yet
+                await asyncio.sleep(delay)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(told.wait(), max(delay, slowest))
+            try:
+                progress = await ask()
+            except RejectedError as error:
+                message = f"The service does not know the submission any more: {error}"
+                raise DocumentError(Reason.NO_ANSWER, message) from None
+            except TransientError as error:
+                failed += 1
+                if failed > len(delays):
+                    raise PollsFailedError(str(error), status=error.status) from None
+                continue
+            failed = 0
+            tray.breaker.succeeded()
+            if progress.is_final:
+                return progress
+            if _since(accepted_at) > polling.give_up:
+                message = f"No answer after {polling.give_up / 60:.0f} minutes; the submission's id is kept."
+                raise DocumentError(Reason.NO_ANSWER, message)
 
 
 def _since(moment: datetime) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -16,6 +17,11 @@ from trayflow.ledger import Ledger
 # Prefect reads these when it is first imported: nothing leaves this machine, and nothing of this machine's profile
 # reaches the tests.
 os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+
+
+# A machine that does other things besides is slow, which is no failure.
+settings.register_profile("trayflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trayflow")
 
 
 @pytest.fixture(scope="session")

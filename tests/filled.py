@@ -40,10 +40,12 @@ def invoice(number: int, **more: Any) -> dict[str, Any]:
 def fill(ledger: Ledger, documents: Mapping[str, Mapping[str, Any]], code: str = "invoice") -> list[Extraction]:
     """Enter documents by key with the fields that were extracted from them. Returns them as they are to be written."""
     ledger.keep_schemas([INVOICE])
+    ledger.runs.start("run", 3600)
     page = ledger.discover(SOURCE, [Found(key, "v1", 1) for key in documents], "nowhere")
     extractions = []
     winner = Identification(document_type=Candidate(code=code, confidence=0.95))
     for document in page.documents:
+        assert ledger.runs.claim(document.id, "run")
         data = dict(documents[document.key])
         answers = {
             Kind.IDENTIFY: Progress(remote_id=f"i-{document.id}", status="SUCCESS", identification=winner),
@@ -52,8 +54,8 @@ def fill(ledger: Ledger, documents: Mapping[str, Mapping[str, Any]], code: str =
             ),
         }
         for kind, progress in answers.items():
-            submission, _ = ledger.intend(document.id, kind, "run", "step")
-            ledger.accept(submission, progress.remote_id)
-            ledger.finish(submission.id, progress)
+            submission, _ = ledger.submissions.intend(document.id, kind, "run", "step")
+            ledger.submissions.accept(submission, progress.remote_id)
+            ledger.submissions.finish(submission.id, progress)
         extractions.append(ledger.extraction(submission))  # the loop ends with the execution
     return extractions

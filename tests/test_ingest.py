@@ -398,8 +398,8 @@ def test_a_run_takes_over_what_a_dead_one_held(inbox: Path, service: Scripted) -
     ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
     (found,) = next(Folder(inbox).pages())
     (document,) = ledger.discover(inbox.resolve().as_uri(), [found], "anywhere").documents
-    ledger.start_run("dead", lease=1.5)
-    assert ledger.claim(document.id, "dead")
+    ledger.runs.start("dead", lease=1.5)
+    assert ledger.runs.claim(document.id, "dead")
     ledger.close()
     assert run(inbox).written == 1
     assert len(service.accepted) == 2

@@ -48,23 +48,39 @@ def enter(ledger: Ledger, *keys: str, version: str = "v1") -> list[str]:
     return [document.id for document in page.documents]
 
 
+def held(ledger: Ledger, *keys: str, by: str = "run") -> list[str]:
+    """Documents that a run has claimed."""
+    ids = enter(ledger, *keys)
+    hold(ledger, by, *ids)
+    return ids
+
+
+def hold(ledger: Ledger, run_id: str, *ids: str) -> None:
+    """Let a run have documents, whoever held them: that one is dead now."""
+    for other in ("run", "another", "writer"):
+        ledger.runs.renew(other, -1)
+    ledger.runs.start(run_id, 60)
+    for id_ in ids:
+        assert ledger.runs.claim(id_, run_id, ledger.document(id_).outcome)
+
+
 def write(ledger: Ledger, id_: str, data: dict[str, object], destination: str = "file:///tables") -> None:
-    ledger.start_run("writer", 60)
+    hold(ledger, "writer", id_)
     for kind, step, progress in (
         (Kind.IDENTIFY, "", identified("i" + id_)),
         (Kind.EXECUTE, "s", executed("e" + id_, data)),
     ):
-        submission, _ = ledger.intend(id_, kind, "writer", step)
-        ledger.accept(submission, progress.remote_id)
-        ledger.finish(submission.id, progress)
+        submission, _ = ledger.submissions.intend(id_, kind, "writer", step)
+        ledger.submissions.accept(submission, progress.remote_id)
+        ledger.submissions.finish(submission.id, progress)
     ledger.close_append(destination, [], [id_])
 
 
 def test_a_page_is_entered_once(ledger: Ledger) -> None:
     """The same listing again needs no work once its documents ended, and adds no rows before that."""
-    (first,) = enter(ledger, "a.pdf")
+    (first,) = held(ledger, "a.pdf")
     assert enter(ledger, "a.pdf") == [first]
-    ledger.end(first, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    ledger.end(first, "run", Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     page = ledger.discover(SOURCE, [Found("a.pdf", "v1", 1)], "file:///tables")
     assert (page.documents, page.unchanged) == ((), 1)
     assert ledger.counts() == {"review": 1}
@@ -72,8 +88,8 @@ def test_a_page_is_entered_once(ledger: Ledger) -> None:
 
 def test_a_changed_object_is_a_new_document(ledger: Ledger) -> None:
     """Another version under the same key has an id and an outcome of its own."""
-    (first,) = enter(ledger, "a.pdf")
-    ledger.end(first, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    (first,) = held(ledger, "a.pdf")
+    ledger.end(first, "run", Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     (second,) = enter(ledger, "a.pdf", version="v2")
     assert second != first
 
@@ -90,9 +106,9 @@ def test_a_written_document_is_wanted_in_another_destination(ledger: Ledger) -> 
 
 def test_the_first_outcome_stands(ledger: Ledger) -> None:
     """A document ends once; a second ending changes nothing."""
-    (id_,) = enter(ledger, "a.pdf")
-    assert ledger.end(id_, Ending(Outcome.QUARANTINED, "locked", Reason.ENCRYPTED))
-    assert not ledger.end(id_, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    (id_,) = held(ledger, "a.pdf")
+    assert ledger.end(id_, "run", Ending(Outcome.QUARANTINED, "locked", Reason.ENCRYPTED))
+    assert not ledger.end(id_, "run", Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
     assert ledger.document(id_).outcome is Outcome.QUARANTINED
 
 
@@ -107,39 +123,39 @@ def test_the_same_bytes_belong_to_whoever_came_first(ledger: Ledger) -> None:
 def test_a_claim_holds_while_its_run_lives(ledger: Ledger) -> None:
     """Another run gets nothing from a living one, and everything from one whose lease ran out."""
     (id_,) = enter(ledger, "a.pdf")
-    ledger.start_run("one", 60)
-    ledger.start_run("two", 60)
-    assert ledger.claim(id_, "one")
-    assert ledger.claim(id_, "one")
-    assert not ledger.claim(id_, "two")
-    ledger.renew_lease("one", -1)
-    assert ledger.claim(id_, "two")
+    ledger.runs.start("one", 60)
+    ledger.runs.start("two", 60)
+    assert ledger.runs.claim(id_, "one")
+    assert ledger.runs.claim(id_, "one")
+    assert not ledger.runs.claim(id_, "two")
+    ledger.runs.renew("one", -1)
+    assert ledger.runs.claim(id_, "two")
 
 
 def test_an_ended_run_gives_its_documents_back(ledger: Ledger) -> None:
     """What a run left undone is free the moment it ends, long before its lease would have run out."""
     (id_,) = enter(ledger, "a.pdf")
-    ledger.start_run("one", 3600)
-    ledger.start_run("two", 3600)
-    assert ledger.claim(id_, "one")
-    ledger.end_run("one")
-    assert ledger.claim(id_, "two")
+    ledger.runs.start("one", 3600)
+    ledger.runs.start("two", 3600)
+    assert ledger.runs.claim(id_, "one")
+    ledger.runs.end("one")
+    assert ledger.runs.claim(id_, "two")
 
 
 def test_an_ended_document_is_claimed_by_nobody(ledger: Ledger) -> None:
     """A run that discovered it before another one ended it has nothing left to do."""
-    (id_,) = enter(ledger, "a.pdf")
-    ledger.start_run("one", 60)
-    ledger.end(id_, Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
-    assert not ledger.claim(id_, "one")
-    assert ledger.claim(id_, "one", Outcome.REVIEW)
+    (id_,) = held(ledger, "a.pdf")
+    ledger.runs.start("one", 60)
+    ledger.end(id_, "run", Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    assert not ledger.runs.claim(id_, "one")
+    assert ledger.runs.claim(id_, "one", Outcome.REVIEW)
 
 
 def claim_all(url: str, run_id: str, ids: list[str], won: multiprocessing.Queue[tuple[str, str]]) -> None:
     ledger = Ledger.open(url)
-    ledger.start_run(run_id, 60)
+    ledger.runs.start(run_id, 60)
     for id_ in ids:
-        if ledger.claim(id_, run_id):
+        if ledger.runs.claim(id_, run_id):
             won.put((id_, run_id))
     ledger.close()
 
@@ -161,72 +177,86 @@ def test_two_processes_never_hold_the_same_document(ledger: Ledger, ledger_url: 
 
 def test_an_intent_is_posted_once(ledger: Ledger) -> None:
     """Accepted once, the same intent is never handed out again; it keeps its remote id."""
-    (id_,) = enter(ledger, "a.pdf")
-    submission, mine = ledger.intend(id_, Kind.IDENTIFY, "run")
+    (id_,) = held(ledger, "a.pdf")
+    submission, mine = ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
     assert mine
-    ledger.accept(submission, "remote")
-    again, mine = ledger.intend(id_, Kind.IDENTIFY, "another run")
+    ledger.submissions.accept(submission, "remote")
+    hold(ledger, "another", id_)
+    again, mine = ledger.submissions.intend(id_, Kind.IDENTIFY, "another")
     assert (mine, again.state, again.remote_id) == (False, SubmissionState.ACCEPTED, "remote")
 
 
 def test_a_refused_submission_may_be_sent_again(ledger: Ledger) -> None:
     """What the service did not take by its own word is handed out for another try, under the same intent."""
-    (id_,) = enter(ledger, "a.pdf")
-    first, _ = ledger.intend(id_, Kind.IDENTIFY, "run")
-    ledger.turn_down(first.id, SubmissionState.REFUSED, message="503")
-    again, mine = ledger.intend(id_, Kind.IDENTIFY, "run")
+    (id_,) = held(ledger, "a.pdf")
+    first, _ = ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
+    ledger.submissions.turn_down(first.id, SubmissionState.REFUSED, message="503")
+    again, mine = ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
     assert (mine, again.id) == (True, first.id)
 
 
 def test_an_intent_nobody_followed_up_is_unknown(ledger: Ledger) -> None:
     """A process that died after its intent may have submitted: whoever finds it does not send it again."""
-    (id_,) = enter(ledger, "a.pdf")
-    ledger.intend(id_, Kind.EXECUTE, "dead run", "step")
-    found, mine = ledger.intend(id_, Kind.EXECUTE, "run", "step")
+    (id_,) = held(ledger, "a.pdf")
+    ledger.submissions.intend(id_, Kind.EXECUTE, "run", "step")
+    hold(ledger, "another", id_)
+    found, mine = ledger.submissions.intend(id_, Kind.EXECUTE, "another", "step")
     assert (mine, found.state) == (False, SubmissionState.UNKNOWN)
-    _, mine = ledger.intend(id_, Kind.EXECUTE, "run", "step")
+    _, mine = ledger.submissions.intend(id_, Kind.EXECUTE, "another", "step")
     assert not mine
 
 
 def test_a_late_acceptance_settles_an_unknown_submission(ledger: Ledger) -> None:
     """The id is the better knowledge, even if somebody gave the submission up meanwhile."""
-    (id_,) = enter(ledger, "a.pdf")
-    submission, _ = ledger.intend(id_, Kind.EXECUTE, "slow", "step")
-    ledger.intend(id_, Kind.EXECUTE, "other", "step")
-    ledger.accept(submission, "remote")
-    found = ledger.submission(id_, Kind.EXECUTE, "step")
+    (id_,) = held(ledger, "a.pdf")
+    submission, _ = ledger.submissions.intend(id_, Kind.EXECUTE, "run", "step")
+    hold(ledger, "another", id_)
+    ledger.submissions.intend(id_, Kind.EXECUTE, "another", "step")
+    ledger.submissions.accept(submission, "remote")
+    found = ledger.submissions.get(submission.id)
     assert found is not None
     assert (found.state, found.remote_id) == (SubmissionState.ACCEPTED, "remote")
 
 
 def test_other_candidates_are_another_question(ledger: Ledger) -> None:
-    """An identification among other types is a submission of its own."""
-    (id_,) = enter(ledger, "a.pdf")
-    first, _ = ledger.intend(id_, Kind.IDENTIFY, "run", settings="a,b")
-    second, mine = ledger.intend(id_, Kind.IDENTIFY, "run", settings="a,b,c")
+    """An identification among other types is a submission of its own, once the first has ended."""
+    (id_,) = held(ledger, "a.pdf")
+    first, _ = ledger.submissions.intend(id_, Kind.IDENTIFY, "run", settings="a,b")
+    ledger.submissions.accept(first, "remote")
+    ledger.submissions.finish(first.id, identified("remote"))
+    second, mine = ledger.submissions.intend(id_, Kind.IDENTIFY, "run", settings="a,b,c")
     assert mine
     assert first.id != second.id
 
 
+def test_what_is_open_is_the_only_one_of_its_kind(ledger: Ledger) -> None:
+    """While an execution may still end, a new route does not make a second one."""
+    (id_,) = held(ledger, "a.pdf")
+    first, _ = ledger.submissions.intend(id_, Kind.EXECUTE, "run", "step")
+    ledger.submissions.turn_down(first.id, SubmissionState.UNKNOWN, message="cut")
+    found, mine = ledger.submissions.intend(id_, Kind.EXECUTE, "run", "another-step")
+    assert (mine, found.id) == (False, first.id)
+
+
 def test_an_identification_is_kept_with_its_document(ledger: Ledger) -> None:
     """Type and confidence stand in the document's row, the whole answer in the results."""
-    (id_,) = enter(ledger, "a.pdf")
-    submission, _ = ledger.intend(id_, Kind.IDENTIFY, "run")
-    ledger.accept(submission, "remote")
-    ledger.finish(submission.id, identified("remote"))
+    (id_,) = held(ledger, "a.pdf")
+    submission, _ = ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
+    ledger.submissions.accept(submission, "remote")
+    ledger.submissions.finish(submission.id, identified("remote"))
     document = ledger.document(id_)
     assert (document.document_type, document.confidence) == ("invoice", 0.95)
-    assert ledger.answer(submission.id) == {"id": "remote", "status": "SUCCESS"}
+    assert ledger.submissions.answer(submission.id) == {"id": "remote", "status": "SUCCESS"}
 
 
 def test_a_failed_execution_yields_no_extraction(ledger: Ledger) -> None:
     """An ERROR is kept with its code and message, and never becomes rows."""
-    (id_,) = enter(ledger, "a.pdf")
-    submission, _ = ledger.intend(id_, Kind.EXECUTE, "run", "step")
-    ledger.accept(submission, "remote")
+    (id_,) = held(ledger, "a.pdf")
+    submission, _ = ledger.submissions.intend(id_, Kind.EXECUTE, "run", "step")
+    ledger.submissions.accept(submission, "remote")
     failure = Failure(code="TIMEOUT", message="took too long")
-    ledger.finish(submission.id, Progress(remote_id="remote", status="ERROR", failure=failure))
-    found = ledger.submission(id_, Kind.EXECUTE, "step")
+    ledger.submissions.finish(submission.id, Progress(remote_id="remote", status="ERROR", failure=failure))
+    found = ledger.submissions.get(submission.id)
     assert found is not None
     assert (found.state, found.code) == (SubmissionState.FAILED, "TIMEOUT")
     with pytest.raises(NoResultFound):
@@ -278,14 +308,14 @@ def test_a_rebuild_that_lacks_a_document_is_refused(ledger: Ledger) -> None:
     assert not ledger.is_written("file:///tables", second)
 
 
-def test_the_usual_duration_is_a_median(ledger: Ledger) -> None:
-    """A step nobody ran has none; after some runs it is a number of seconds."""
-    assert ledger.usual_seconds(Kind.EXECUTE, "s") is None
-    (id_,) = enter(ledger, "a.pdf")
-    write(ledger, id_, {})
-    usual = ledger.usual_seconds(Kind.EXECUTE, "s")
-    assert usual is not None
-    assert usual >= 0
+def test_durations_are_those_of_the_step_the_last_first(ledger: Ledger) -> None:
+    """A step nobody ran has none."""
+    assert ledger.submissions.durations(Kind.EXECUTE, "step") == []
+    for seconds, id_ in zip((1.5, 2.5), held(ledger, "a.pdf", "b.pdf"), strict=True):
+        submission, _ = ledger.submissions.intend(id_, Kind.EXECUTE, "run", "step")
+        ledger.submissions.accept(submission, f"e{id_}")
+        ledger.submissions.finish(submission.id, executed(f"e{id_}", {}), seconds)
+    assert ledger.submissions.durations(Kind.EXECUTE, "step") == [2.5, 1.5]
 
 
 def test_a_ledger_keeps_its_id(ledger: Ledger, ledger_url: str) -> None:

@@ -1,7 +1,7 @@
 """The DocuTray API over httpx: submissions, their statuses, and the account's types and steps.
 
-No call is ever repeated here, nor by the transport: whether it may be is for the caller to decide, from the error that
-says whether it was accepted. `trayflow.errors` has the tree, `trayflow.refusals` the rules, `trayflow.answers` the
+No submission is ever repeated here, nor by the transport: whether it may be is for the caller to decide, from the error
+that says whether it was accepted. `trayflow.errors` has the tree, `trayflow.refusals` the rules, `trayflow.answers` the
 forms of answers that are understood.
 """
 
@@ -25,7 +25,8 @@ import httpx
 
 from trayflow import answers
 from trayflow.answers import GarbledAnswerError
-from trayflow.errors import OutcomeUnknownError, RejectedError, SettingsError, TransientError
+from trayflow.errors import OutcomeUnknownError, RateLimitedError, RejectedError, SettingsError, TransientError
+from trayflow.gate import Gate
 from trayflow.models import Accepted, Progress, TypeSchema
 from trayflow.refusals import Answer, refusal
 
@@ -81,8 +82,11 @@ class DocuTray:
     """A connection to one account. Use it as an async context manager.
 
     `max_connections` are open at most for submissions, and as many for questions: give it the number of documents under
-    way at once. With a `transport` of your own, its limits count. Raises `SettingsError` for an address or a key that
-    cannot be one. Every call raises `AccessDeniedError` where no further one makes sense.
+    way at once. With a `transport` of your own, its limits count. Questions pass the `gate`, if there is one, and wait
+    out a 429 behind it; before a submission the caller has to pass it, so that no intent is left waiting there.
+
+    Raises `SettingsError` for an address or a key that cannot be one. Every call raises `AccessDeniedError` where no
+    further one makes sense.
     """
 
     def __init__(
@@ -93,8 +97,10 @@ class DocuTray:
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
         max_connections: int = 32,
+        gate: Gate | None = None,
     ) -> None:
         address = _address(base_url)
+        self._gate = gate
         self._key = _key(api_key)
         # One trust store for both pools: to read it takes longer than all the rest.
         tls = httpx.create_ssl_context() if transport is None else True
@@ -192,7 +198,7 @@ class DocuTray:
         """
         request = self._asking.build_request("POST", _steps(step_id), json={})
         try:
-            await self._call(self._asking, request)
+            await self._ask(request)
         except RejectedError as error:
             return error.status not in (403, 404)
         return True
@@ -232,9 +238,19 @@ class DocuTray:
             return answers.progress(answer, remote_id)
 
     async def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        body = await self._call(self._asking, self._asking.build_request("GET", path, params=query))
+        body = await self._ask(self._asking.build_request("GET", path, params=query))
         with _understood():
             return answers.parsed(body)
+
+    async def _ask(self, request: httpx.Request) -> bytes:
+        """The answer to a question. With a gate, "too many requests" is none: it is asked again, after the pause."""
+        while self._gate is not None:
+            await self._gate.enter()
+            try:
+                return await self._call(self._asking, request)
+            except RateLimitedError as limited:
+                self._gate.close(limited.retry_after)
+        return await self._call(self._asking, request)
 
     async def _call(self, http: httpx.AsyncClient, request: httpx.Request, *, submits: bool = False) -> bytes:
         """The body of a successful answer. Raises what `refusal` says for any other end."""

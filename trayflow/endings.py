@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from trayflow.errors import DocumentError, OutcomeUnknownError, RejectedError, TrayflowError
-from trayflow.models import Ending, Extraction, Failure, Identification, Outcome, Progress, TypeSchema
+from trayflow.errors import DocumentError
+from trayflow.failures import Then, ends, failure_of
+from trayflow.models import Ending, Extraction, Failure, Identification, Progress, TypeSchema
 from trayflow.reasons import Reason
 from trayflow.settings import Routing
 from trayflow.tables import check
 
-#: Somebody may set these right, or decide; everything else is for good and goes to quarantine.
-FOR_REVIEW = frozenset(
-    {
-        Reason.OTHER_TYPE,
-        Reason.LOW_CONFIDENCE,
-        Reason.NO_ROUTE,
-        Reason.FAILED_CHECKS,
-        Reason.SUBMISSION_UNKNOWN,
-        Reason.NO_ANSWER,
-    }
-)
 
-
-def ending_of(error: TrayflowError) -> Ending | None:
+def ending_of(error: Exception) -> Ending | None:
     """Where a document ends after this error; `None` when it does not: a later try may succeed."""
-    match error:
-        case DocumentError():
-            return _ending(error.reason, str(error))
-        case RejectedError():
-            return _ending(Reason.REJECTED, str(error))
-        case OutcomeUnknownError():
-            return _ending(Reason.SUBMISSION_UNKNOWN, f"It may have been accepted, so it is not sent again: {error}")
-        case _:
-            return None
+    failure = failure_of(error)
+    if failure.then not in (Then.QUARANTINED, Then.REVIEW):
+        return None
+    reason = error.reason if isinstance(error, DocumentError) else failure.reasons[0]
+    return _ending(reason, str(error))
 
 
 def identified(progress: Progress) -> Identification:
@@ -71,4 +56,4 @@ def _gave_up(failure: Failure | None) -> str:
 
 
 def _ending(reason: Reason, message: str) -> Ending:
-    return Ending(Outcome.REVIEW if reason in FOR_REVIEW else Outcome.QUARANTINED, message, reason)
+    return Ending(ends(reason), message, reason)

@@ -5,12 +5,16 @@
     ├── RunStoppedError           something that concerns every document: the run cannot go on (exit code 1)
     │   ├── AccessDeniedError     the service refuses our key (401) or our address answers with something else
     │   ├── ServiceUnreachableError  nothing answers at the service's address
+    │   ├── ServiceFailingError   it answers, but fails one document after another
+    │   ├── LedgerError           the ledger cannot be read or written
     │   └── DestinationError      the tables cannot be written
+    ├── ClaimLostError            another run holds the document now: this one leaves it alone
     ├── DocumentError             this file is bad, whatever we do: quarantine, with a reason code
     └── ServiceError              one call to the service failed
         ├── RejectedError         permanent: the service refused this submission (4xx)
         ├── TransientError        not accepted, by the service's own word or for want of a connection: try again
         │   └── RateLimitedError  429: try again after `retry_after` seconds; never a failure of the document
+        ├── PollsFailedError      one poll after another failed: what was submitted is as it was
         └── OutcomeUnknownError   a POST that may have been accepted: never repeated by a retry
 
 Messages say what happened and what to do. They never hold a key or a document's text.
@@ -51,8 +55,20 @@ class ServiceUnreachableError(RunStoppedError):
     """Nobody answers at the service's address."""
 
 
+class ServiceFailingError(RunStoppedError):
+    """The service fails one document after another: it is not the documents."""
+
+
+class LedgerError(RunStoppedError):
+    """The ledger's database cannot be used."""
+
+
 class DestinationError(RunStoppedError):
     """Rows cannot be written where they should go."""
+
+
+class ClaimLostError(TrayflowError):
+    """Another run has taken the document over, since this one's lease had run out."""
 
 
 class DocumentError(TrayflowError):
@@ -86,6 +102,10 @@ class RateLimitedError(TransientError):
     def __init__(self, message: str, *, retry_after: float, status: int | None = 429, code: str | None = None) -> None:
         super().__init__(message, status=status, code=code)
         self.retry_after = retry_after
+
+
+class PollsFailedError(ServiceError):
+    """How a submission stands cannot be had now, however often one asks."""
 
 
 class OutcomeUnknownError(ServiceError):

@@ -76,18 +76,58 @@ class Limits(Section):
     max_bytes: int = Field(100_000_000, ge=1, description="Larger files are quarantined; the service takes 100 MB.")
     attempts: int = Field(5, ge=1, le=100, description="Tries of one call before the document is left for later.")
     backoff: Seconds = Field(1.0, description="Seconds before the second try; doubles from there, with jitter.")
+    breaker: int = Field(
+        5, ge=1, description="Documents in a row that exhausted their tries, after which the run stops."
+    )
     lease: Seconds = Field(
         30.0, description="Seconds without a heartbeat after which a run's documents are free again."
     )
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="What the account allows all runs over one ledger together; default: as it says itself."
+    )
+    max_in_flight: int | None = Field(
+        None, ge=1, description="Submissions that may be at the service at once, of all runs over one ledger together."
+    )
+    write_every: float = Field(
+        1.0, ge=0, description="Seconds for which extracted documents are gathered, to be written at once."
+    )
+
+
+class Unknown(Section):
+    """What becomes of a submission that may have been accepted, when nobody saw its id."""
+
+    on_unknown: Literal["hold", "resubmit"] = Field(
+        "hold", description="`hold`: the document goes to review. `resubmit`: it is sent again, and perhaps paid twice."
+    )
+    grace: float | None = Field(
+        None, ge=0, description="Seconds that a webhook gets to tell. Default: 60 where webhooks come, else 0."
+    )
+    resubmissions: int = Field(2, ge=1, description="With `resubmit`: how often, before the document goes to review.")
 
 
 class Polling(Section):
-    """When to ask for a status. Defaults are the vendor's suggestions."""
+    """When to ask for a status where nothing is known yet of how long a step takes. Defaults are the vendor's."""
 
     interval: Seconds = Field(1.0, description="Seconds between the first polls of a small document.")
     large_interval: Seconds = Field(3.0, description="The same for a document of a megabyte or more.")
+    minimum: Seconds = Field(0.25, description="Polls of one document are never closer, however quick its step is.")
     maximum: Seconds = Field(15.0, description="Polls back off up to this many seconds.")
     give_up: Seconds = Field(3600.0, description="The service ends its own work after 60 minutes.")
+
+
+class Webhooks(Section):
+    """Events that the service sends when work ends; `trayflow webhooks` receives them."""
+
+    url: str | None = Field(
+        None, pattern=r"^https?://", description="Sent along with each submission: where its events go."
+    )
+    expected: bool = Field(False, description="Events come without that, from an endpoint set up in the account.")
+    polling: Seconds = Field(30.0, description="Seconds between polls where events come: for those that get lost.")
+
+    @property
+    def come(self) -> bool:
+        """Whether somebody else may tell us."""
+        return self.expected or self.url is not None
 
 
 class Engine(Section):
@@ -117,10 +157,19 @@ class Settings(BaseSettings):
     service: Service = Service()
     routing: Routing = Routing()
     limits: Limits = Limits()
+    unknown: Unknown = Unknown()
     polling: Polling = Polling()
+    webhooks: Webhooks = Webhooks()
     engine: Engine = Engine()
     prefect: Prefect = Prefect()
     api_key: SecretStr | None = Field(None, exclude=True, description="Set from DOCUTRAY_API_KEY only.")
+
+    @property
+    def grace(self) -> float:
+        """Seconds for which an unknown submission may still be told of."""
+        if self.unknown.grace is not None:
+            return self.unknown.grace
+        return 60.0 if self.webhooks.come else 0.0
 
     @property
     def ledger_url(self) -> str:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
+from trayflow.breaker import Breaker
 from trayflow.client import DocuTray
 from trayflow.destinations import open_destination
 from trayflow.destinations.csv import CsvFolder
-from trayflow.errors import RejectedError, ServiceUnreachableError, SettingsError, TransientError
+from trayflow.durations import Durations
+from trayflow.errors import LedgerError, RejectedError, ServiceUnreachableError, SettingsError, TransientError
 from trayflow.gate import Gate
-from trayflow.ledger import Ledger, Submission
+from trayflow.ledger import Ledger, Share, Submission
 from trayflow.models import Found, Kind, Outcome, TypeSchema
+from trayflow.news import News
 from trayflow.progress import Submissions, Summary
 from trayflow.settings import Settings
 from trayflow.sources import Folder, open_source
@@ -28,8 +34,14 @@ from trayflow.spool import Spool
 #: Seconds that POSTs under way get to be answered and recorded when a run is stopped: without, they become unknown.
 FAREWELL = 60
 
+#: Seconds between heartbeats where limits are shared: a new run waits that long for its part.
+SHARING = 2.0
+
 #: A step that has no route of its own is called after its type.
 DEFAULT_STEP = "extract-{code}"
+
+
+log = logging.getLogger(__name__)
 
 
 class Tally:
@@ -66,6 +78,8 @@ class Tray:
         destination: CsvFolder,
         ledger: Ledger,
         service: DocuTray,
+        gate: Gate,
+        run_id: str,
         steps: Mapping[str, str],
         schemas: Mapping[str, TypeSchema],
     ) -> None:
@@ -78,13 +92,14 @@ class Tray:
         self.schemas = schemas
         self.candidates: Sequence[str] = sorted({*steps, *settings.routing.candidates})
         self.spool = Spool(settings.home / "spool", settings.limits.max_bytes)
-        self.gate = Gate()
+        self.gate = gate
+        self.breaker = Breaker(settings.limits.breaker)
+        self.news = News(ledger)
         self.tally = Tally()
-        self.run_id = str(uuid.uuid4())
+        self.run_id = run_id
         self.pages: Iterator[tuple[Found, ...]] = source.pages()
-        self.appending = asyncio.Lock()
         self._posts: set[asyncio.Task[Submission]] = set()
-        self._usual: dict[tuple[Kind, str], float | None] = {}
+        self._durations: dict[tuple[Kind, str], Durations] = {}
 
     def keep(self, post: asyncio.Task[Submission]) -> asyncio.Task[Submission]:
         """Remember a POST under way: it is seen to its end even if whoever waits for it is stopped."""
@@ -99,16 +114,12 @@ class Tray:
             for post in late:
                 post.cancel()
 
-    async def usual_seconds(self, kind: Kind, step_id: str) -> float | None:
+    async def durations(self, kind: Kind, step_id: str) -> Durations:
         """How long this step usually takes, as far as anybody knows."""
-        if (kind, step_id) not in self._usual:
-            self._usual[kind, step_id] = await asyncio.to_thread(self.ledger.usual_seconds, kind, step_id)
-        return self._usual[kind, step_id]
-
-    def learn(self, kind: Kind, step_id: str, seconds: float) -> None:
-        """One more duration; recent ones weigh more, since a service is slower on some days."""
-        known = self._usual.get((kind, step_id))
-        self._usual[kind, step_id] = seconds if known is None else 0.8 * known + 0.2 * seconds
+        if (kind, step_id) not in self._durations:
+            known = await asyncio.to_thread(self.ledger.submissions.durations, kind, step_id)
+            self._durations.setdefault((kind, step_id), Durations(reversed(known)))
+        return self._durations[kind, step_id]
 
     async def rows(self) -> dict[str, int]:
         """The rows that are now in each table of the destination."""
@@ -134,31 +145,65 @@ async def open_tray(settings: Settings, source: str, to: str) -> AsyncIterator[T
     if settings.api_key is None:
         raise SettingsError("There is no key for the service: set DOCUTRAY_API_KEY, or start with `trayflow run`.")
     opened = open_source(source)
+    key = settings.api_key.get_secret_value()
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(ledger.close)
         destination = await asyncio.to_thread(open_destination, to, ledger)
-        key = settings.api_key.get_secret_value()
+        run = await stack.enter_async_context(_running(ledger, settings, key))
         window = settings.limits.window
-        service = await stack.enter_async_context(DocuTray(settings.service.base_url, key, max_connections=window))
+        service = DocuTray(settings.service.base_url, key, max_connections=window, gate=run.gate)
+        await stack.enter_async_context(service)
         steps, schemas = await _account(service, settings)
         await asyncio.to_thread(ledger.keep_schemas, schemas.values())
-        tray = Tray(settings, opened, destination, ledger, service, steps, schemas)
-        await asyncio.to_thread(ledger.start_run, tray.run_id, settings.limits.lease)
-        heartbeat = asyncio.create_task(_beat(tray))
+        tray = Tray(settings, opened, destination, ledger, service, run.gate, run.id, steps, schemas)
+        watching = asyncio.create_task(tray.news.watch()) if settings.webhooks.come else None
         try:
             yield tray
         finally:
             await tray.settle()
-            heartbeat.cancel()
-            await asyncio.to_thread(ledger.end_run, tray.run_id)
+            if watching:
+                watching.cancel()
 
 
-async def _beat(tray: Tray) -> None:
-    """Renew the lease three times as often as needed: one or two late heartbeats must not cost the claims."""
-    while True:
-        await asyncio.sleep(tray.settings.limits.lease / 3)
-        await asyncio.to_thread(tray.ledger.renew_lease, tray.run_id, tray.settings.limits.lease)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    id: str
+    gate: Gate
+
+
+@asynccontextmanager
+async def _running(ledger: Ledger, settings: Settings, key: str) -> AsyncIterator[_Run]:
+    """A run that holds its documents, and its part of the account's limits, as long as the block lasts."""
+    limits, run_id = settings.limits, str(uuid.uuid4())
+    limit = Share(limits.requests_per_minute, limits.max_in_flight)
+    # Not to be turned back into the key: it only tells which runs share an account.
+    account = hashlib.sha256(f"{ledger.id}\0{settings.service.base_url}\0{key}".encode()).hexdigest()[:32]
+    await asyncio.to_thread(ledger.runs.start, run_id, limits.lease, account)
+    gate = Gate(Share())
+
+    async def beat() -> None:
+        part = await asyncio.to_thread(ledger.runs.renew, run_id, limits.lease, account, limit, gate.used)
+        await gate.deal(part)
+
+    async def beat_on() -> None:
+        """Renew the lease three times as often as needed: one or two late heartbeats must not cost the claims."""
+        while True:
+            await asyncio.sleep(min(limits.lease / 3, SHARING) if limit != Share() else limits.lease / 3)
+            try:
+                await beat()
+            except LedgerError as error:
+                log.warning("The heartbeat is late: %s", error)
+
+    try:
+        await beat()
+        beating = asyncio.create_task(beat_on())
+        try:
+            yield _Run(run_id, gate)
+        finally:
+            beating.cancel()
+    finally:
+        await asyncio.to_thread(ledger.runs.end, run_id)
 
 
 async def _account(service: DocuTray, settings: Settings) -> tuple[dict[str, str], dict[str, TypeSchema]]:

@@ -8,16 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
-from trayflow.errors import SettingsError
+from trayflow.errors import LedgerError, SettingsError
 from trayflow.ledger import schema
 
 #: Raised with every change of the tables that older code could not read.
-LAYOUT = 1
+LAYOUT = 2
+
+#: Layouts that become this one by adding the columns and indexes that they lack.
+GROWN = frozenset({1})
 
 #: Seconds that a SQLite writer waits for another process's transaction; ours take milliseconds.
 BUSY_SECONDS = 60
@@ -42,7 +53,10 @@ class Database:
                 row = {"only": 1, "id": uuid.uuid4().hex, "layout": LAYOUT}
                 connection.execute(database.insert(schema.about).values(row).on_conflict_do_nothing())
                 about = connection.execute(select(schema.about)).one()
-        except (DBAPIError, OSError) as error:
+                if about.layout in GROWN:
+                    database._grow(connection)
+                    about = connection.execute(select(schema.about)).one()
+        except (DBAPIError, LedgerError, OSError) as error:
             engine.dispose()
             cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
             shown = url.render_as_string(hide_password=True)
@@ -66,15 +80,38 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back on an exception."""
-        with self._engine.begin() as connection:
+        """One transaction, committed at the end, rolled back on an exception.
+
+        Raises `LedgerError` when the database cannot be used; whether it was committed is then not known.
+        """
+        with _usable(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read with; on SQLite it neither waits for a writer nor stops one."""
-        with self._engine.connect().execution_options(reading=True) as connection:
+        """A connection to read with; on SQLite it neither waits for a writer nor stops one. Raises `LedgerError`."""
+        with _usable(), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
+
+    def one_at_a_time(self, connection: Connection, name: str) -> None:
+        """Let nobody else be between here and the end of a transaction of this name; SQLite has one writer anyway."""
+        if self._engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"trayflow {name}"))))
+
+    def _grow(self, connection: Connection) -> None:
+        """Add what an older layout lacks: columns that may be null, and indexes."""
+        there, dialect = inspect(connection), self._engine.dialect
+        for table in schema.metadata.sorted_tables:
+            columns = {column["name"] for column in there.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in columns:
+                    kind = column.type.compile(dialect)
+                    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+            indexes = {index["name"] for index in there.get_indexes(table.name)}
+            for index in table.indexes:
+                if index.name not in indexes:
+                    index.create(connection)
+        connection.execute(update(schema.about).values(layout=LAYOUT))
 
     def _make_tables(self) -> None:
         try:
@@ -82,6 +119,15 @@ class Database:
         except (OperationalError, IntegrityError, DBAPIError):
             # Another process may have been making them at the same moment; what is really wrong comes up again.
             schema.metadata.create_all(self._engine)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError) as error:
+        cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+        raise LedgerError(f"The ledger cannot be used: {cause}.") from None
 
 
 def _parse(address: str) -> URL:

@@ -1,32 +1,33 @@
 """The ledger: the one place that knows what was found, submitted, answered and written.
 
-Every method is one transaction. Methods block: the tasks call them off the event loop. Claims and state changes are
-conditional updates, so that two runs over one ledger cannot both believe a document to be theirs.
+Here are its documents, results and tables; `Ledger.runs` knows who holds what, `Ledger.submissions` what was asked of
+the service. Every method is one transaction. Methods block: the tasks call them off the event loop. Claims and state
+changes are conditional updates, so that two runs over one ledger cannot both believe a document to be theirs.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
 
 from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
-from trayflow.ledger.submission import Submission, SubmissionState, intent_id
+from trayflow.ledger.runs import Runs
+from trayflow.ledger.submission import Submission
+from trayflow.ledger.submissions import AT_ONCE, Submissions
 from trayflow.models import (
     Document,
     DocumentState,
     Ending,
     Extraction,
     Found,
-    Kind,
     Outcome,
-    Progress,
     Spooled,
     TableState,
     TypeSchema,
@@ -56,6 +57,8 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.id = database.id
+        self.runs = Runs(database)
+        self.submissions = Submissions(database)
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -65,48 +68,6 @@ class Ledger:
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()
-
-    # --- runs and claims ---------------------------------------------------------------------------------------
-
-    def start_run(self, run_id: str, lease: float) -> None:
-        """Begin to hold documents as `run_id`, for `lease` seconds at a time."""
-        now = _now()
-        with self._database.writing() as connection:
-            values = {"id": run_id, "started_at": now, "lease_until": now + timedelta(seconds=lease)}
-            statement = self._database.insert(s.runs).values(values)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["id"], set_={"lease_until": values["lease_until"]})
-            )
-
-    def renew_lease(self, run_id: str, lease: float) -> None:
-        """The heartbeat: whoever does not renew in time loses the documents that it holds."""
-        with self._database.writing() as connection:
-            until = _now() + timedelta(seconds=lease)
-            connection.execute(update(s.runs).where(s.runs.c.id == run_id).values(lease_until=until))
-
-    def end_run(self, run_id: str) -> None:
-        """Give back what the run still holds: whoever comes next may go on with it at once."""
-        with self._database.writing() as connection:
-            connection.execute(update(s.documents).where(s.documents.c.claimed_by == run_id).values(claimed_by=None))
-            connection.execute(update(s.runs).where(s.runs.c.id == run_id).values(lease_until=_now()))
-
-    def claim(self, document_id: str, run_id: str, outcome: Outcome | None = None) -> bool:
-        """Take a document for this run, unless a living run holds it, or has ended it meanwhile.
-
-        `outcome` is the one that the caller saw. At most one caller is told `True`.
-        """
-        d = s.documents.c
-        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
-        free = or_(d.claimed_by.is_(None), d.claimed_by == run_id, d.claimed_by.not_in(living))
-        as_seen = d.outcome.is_(None) if outcome is None else d.outcome == outcome
-        statement = update(s.documents).where(d.id == document_id, as_seen, free)
-        with self._database.writing() as connection:
-            return connection.execute(statement.values(claimed_by=run_id)).rowcount == 1
-
-    def release(self, document_id: str) -> None:
-        """Let go of a document without an outcome: a later run takes it up where it stands."""
-        with self._database.writing() as connection:
-            connection.execute(update(s.documents).where(s.documents.c.id == document_id).values(claimed_by=None))
 
     # --- documents ---------------------------------------------------------------------------------------------
 
@@ -151,6 +112,18 @@ class Ledger:
                 connection.execute(rows.select_documents().where(s.documents.c.id == document_id)).one()
             )
 
+    def let_go(self, document_ids: Sequence[str]) -> dict[str, Document]:
+        """Those of these documents that have ended, or that no living run holds, as they stand now."""
+        d, found = s.documents.c, {}
+        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+        free = or_(d.outcome.is_not(None), d.claimed_by.is_(None), d.claimed_by.not_in(living))
+        with self._database.reading() as connection:
+            for start in range(0, len(document_ids), AT_ONCE):
+                some = d.id.in_(document_ids[start : start + AT_ONCE])
+                for row in connection.execute(rows.select_documents().where(some, free)):
+                    found[row.id] = rows.document(row)
+        return found
+
     def enter_bytes(self, document_id: str, spooled: Spooled) -> str | None:
         """Record what a document's bytes are. Returns the id of the document that had them first, if there is one."""
         with self._database.writing() as connection:
@@ -169,11 +142,13 @@ class Ledger:
             )
             return None if owner == document_id else owner
 
-    def end(self, document_id: str, ending: Ending) -> bool:
-        """Give a document its outcome. `False` when it has one already: the first stands."""
-        values = {"reason": ending.reason, "message": ending.message, "duplicate_of": ending.duplicate_of}
+    def end(self, document_id: str, run_id: str, ending: Ending) -> bool:
+        """Give a document its outcome. `False` when it has one already, or when another run holds it now."""
+        d = s.documents.c
+        ended = {"reason": ending.reason, "message": ending.message, "duplicate_of": ending.duplicate_of}
+        mine = update(s.documents).where(d.id == document_id, d.outcome.is_(None), d.claimed_by == run_id)
         with self._database.writing() as connection:
-            return _end(connection, document_id, ending.outcome, values)
+            return connection.execute(mine.values(_ended(ending.outcome) | ended)).rowcount == 1
 
     def counts(self) -> dict[str, int]:
         """How many documents ended where; those without an outcome count as `in_progress`."""
@@ -188,124 +163,6 @@ class Ledger:
             statement = rows.select_documents().where(d.outcome.is_(None)).order_by(d.discovered_at).limit(1)
             row = connection.execute(statement).first()
             return (rows.document(row), row.discovered_at) if row else None
-
-    # --- submissions -------------------------------------------------------------------------------------------
-
-    def submission(self, document_id: str, kind: Kind, step_id: str = "", settings: str = "") -> Submission | None:
-        """What was asked before about this document, in the same words."""
-        with self._database.reading() as connection:
-            return rows.find_submission(connection, intent_id(document_id, kind, step_id, settings))
-
-    def execution(self, document_id: str) -> Submission | None:
-        """The execution of this document that the service has accepted, whoever submitted it."""
-        u = s.submissions.c
-        paid = (SubmissionState.ACCEPTED, SubmissionState.SUCCEEDED, SubmissionState.FAILED)
-        statement = (
-            select(u.id)
-            .where(u.document_id == document_id, u.kind == Kind.EXECUTE, u.state.in_(paid))
-            .order_by(u.intended_at.desc())
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            id_ = connection.execute(statement).scalar_one_or_none()
-            return rows.find_submission(connection, id_) if id_ else None
-
-    def intend(
-        self, document_id: str, kind: Kind, run_id: str, step_id: str = "", settings: str = ""
-    ) -> tuple[Submission, bool]:
-        """Commit the intent to submit. `True` says: it is yours, POST it now.
-
-        `False` says that it is not to be sent: it was accepted or rejected before, or its outcome is unknown. An intent
-        that nobody followed up (its process died between intent and answer) becomes unknown here.
-        """
-        id_ = intent_id(document_id, kind, step_id, settings)
-        now, c = _now(), s.submissions.c
-        values = {
-            "id": id_,
-            "document_id": document_id,
-            "kind": kind,
-            "step_id": step_id,
-            "state": SubmissionState.INTENDED,
-            "intended_at": now,
-            "run_id": run_id,
-        }
-        with self._database.writing() as connection:
-            add = self._database.insert(s.submissions).values(values).on_conflict_do_nothing().returning(c.id)
-            again = update(s.submissions).where(c.id == id_, c.state == SubmissionState.REFUSED).values(values)
-            mine = connection.execute(add).first() is not None or connection.execute(again).rowcount == 1
-            if not mine:
-                left = update(s.submissions).where(c.id == id_, c.state == SubmissionState.INTENDED)
-                message = "The process ended between the submission and its answer."
-                connection.execute(left.values(state=SubmissionState.UNKNOWN, message=message))
-            submission = rows.find_submission(connection, id_)
-            assert submission is not None  # noqa: S101 - inserted above
-            return submission, mine
-
-    def accept(self, submission: Submission, remote_id: str) -> Submission:
-        """The service took it, under this id: committed before anything else happens."""
-        c, now = s.submissions.c, _now()
-        open_states = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
-        with self._database.writing() as connection:
-            statement = update(s.submissions).where(c.id == submission.id, c.state.in_(open_states))
-            connection.execute(
-                statement.values(state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now, message=None)
-            )
-            identifying = submission.kind is Kind.IDENTIFY
-            state = DocumentState.IDENTIFYING if identifying else DocumentState.EXECUTING
-            connection.execute(
-                update(s.documents).where(s.documents.c.id == submission.document_id).values(state=state)
-            )
-        return replace(submission, state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now)
-
-    def turn_down(
-        self, submission_id: str, state: SubmissionState, *, code: str | None = None, message: str | None = None
-    ) -> None:
-        """The POST did not end with an id: `REFUSED` (may be sent again), `REJECTED` or `UNKNOWN`."""
-        c = s.submissions.c
-        with self._database.writing() as connection:
-            statement = update(s.submissions).where(c.id == submission_id, c.state == SubmissionState.INTENDED)
-            connection.execute(statement.values(state=state, code=code, message=message))
-
-    def finish(self, submission_id: str, progress: Progress) -> None:
-        """Keep the final answer, and what it says of the document's type."""
-        state = SubmissionState.SUCCEEDED if progress.failure is None else SubmissionState.FAILED
-        failure, now = progress.failure, _now()
-        with self._database.writing() as connection:
-            result = {"submission_id": submission_id, "answer": progress.raw, "received_at": now}
-            connection.execute(self._database.insert(s.results).values(result).on_conflict_do_nothing())
-            change = {"state": state, "ended_at": now, "code": failure and failure.code}
-            change["message"] = failure and failure.message
-            connection.execute(update(s.submissions).where(s.submissions.c.id == submission_id).values(change))
-            owner = select(s.submissions.c.document_id).where(s.submissions.c.id == submission_id).scalar_subquery()
-            if progress.identification is not None:
-                found = progress.identification.document_type
-                values = {
-                    "document_type": found.code,
-                    "confidence": found.confidence,
-                    "state": DocumentState.IDENTIFIED,
-                }
-            else:
-                values = {"state": DocumentState.EXECUTED}
-            connection.execute(update(s.documents).where(s.documents.c.id == owner).values(values))
-
-    def answer(self, submission_id: str) -> dict[str, Any] | None:
-        """The final answer as it came, if it came."""
-        with self._database.reading() as connection:
-            statement = select(s.results.c.answer).where(s.results.c.submission_id == submission_id)
-            return connection.execute(statement).scalar_one_or_none()
-
-    def usual_seconds(self, kind: Kind, step_id: str, sample: int = 20) -> float | None:
-        """How long this step took lately, from acceptance to the answer: the median of the last `sample`."""
-        c = s.submissions.c
-        statement = (
-            select(c.accepted_at, c.ended_at)
-            .where(c.kind == kind, c.step_id == step_id, c.ended_at.is_not(None), c.accepted_at.is_not(None))
-            .order_by(c.ended_at.desc())
-            .limit(sample)
-        )
-        with self._database.reading() as connection:
-            seconds = sorted((end - start).total_seconds() for start, end in connection.execute(statement))
-        return seconds[len(seconds) // 2] if seconds else None
 
     # --- types, results and destinations -------------------------------------------------------------------------
 
@@ -364,7 +221,9 @@ class Ledger:
             for id_ in written:
                 row = {"destination": destination, "document_id": id_}
                 connection.execute(self._database.insert(s.writes).values(row).on_conflict_do_nothing())
-                _end(connection, id_, Outcome.WRITTEN, {"reason": None, "message": None})
+                # Whatever became of the document meanwhile: its rows are there.
+                elsewhere = update(s.documents).where(s.documents.c.id == id_, _not_written())
+                connection.execute(elsewhere.values(_ended(Outcome.WRITTEN)))
 
     def replace_tables(self, destination: str, states: Iterable[TableState], before: datetime, documents: int) -> None:
         """Commit a rebuild from `extractions(before)`, which yielded so many documents: they are all there is.
@@ -401,10 +260,19 @@ class Ledger:
         connection.execute(statement.on_conflict_do_update(index_elements=["uri"], set_={"append_open": False}))
 
 
-def _end(connection: Connection, document_id: str, outcome: Outcome, values: Mapping[str, Any]) -> bool:
-    statement = update(s.documents).where(s.documents.c.id == document_id, s.documents.c.outcome.is_(None))
-    change = {"outcome": outcome, "state": DocumentState.ENDED, "ended_at": _now(), "claimed_by": None, **values}
-    return connection.execute(statement.values(change)).rowcount == 1
+def _not_written() -> ColumnElement[bool]:
+    return or_(s.documents.c.outcome.is_(None), s.documents.c.outcome != Outcome.WRITTEN)
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "outcome": outcome,
+        "state": DocumentState.ENDED,
+        "ended_at": _now(),
+        "claimed_by": None,
+        "reason": None,
+        "message": None,
+    }
 
 
 def _now() -> datetime:

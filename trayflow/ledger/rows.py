@@ -37,14 +37,19 @@ def document(row: Row[Any]) -> Document:
 def find_submission(connection: Connection, submission_id: str) -> Submission | None:
     """A submission by its id."""
     row = connection.execute(select(s.submissions).where(s.submissions.c.id == submission_id)).first()
-    if row is None:
-        return None
+    return None if row is None else submission(row)
+
+
+def submission(row: Row[Any]) -> Submission:
+    """A submission from a row of its table."""
     return Submission(
         id=row.id,
         document_id=row.document_id,
         kind=Kind(row.kind),
         step_id=row.step_id,
         state=SubmissionState(row.state),
+        intended_at=row.intended_at,
+        run_id=row.run_id,
         remote_id=row.remote_id,
         accepted_at=row.accepted_at,
         code=row.code,

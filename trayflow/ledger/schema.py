@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -54,13 +55,18 @@ about = Table(
     Column("layout", Integer, nullable=False),
 )
 
-#: Runs that are alive, or were: a run holds its documents as long as it renews its lease.
+#: Runs that are alive, or were: a run holds its documents as long as it renews its lease, and with them its part of the
+#: account's limits (requests a minute, submissions in flight; null where no limit is stated).
 runs = Table(
     "runs",
     metadata,
     Column("id", String(36), primary_key=True),
     Column("started_at", Moment, nullable=False),
     Column("lease_until", Moment, nullable=False),
+    Column("account", String(32)),
+    Column("requests_part", Integer),
+    Column("in_flight_part", Integer),
+    Index("runs_by_lease", "lease_until"),
 )
 
 #: One row a document version. `outcome` null: still under way.
@@ -111,12 +117,22 @@ submissions = Table(
     Column("run_id", String(36), nullable=False),
     Column("remote_id", String(255)),
     Column("accepted_at", Moment),
+    # When a webhook said that it has ended: the wait for it is over.
+    Column("told_at", Moment),
     Column("ended_at", Moment),
+    # How long the service took, by its own clock where it tells.
+    Column("seconds", Float),
     Column("code", String(255)),
     Column("message", Text),
     Index("submissions_by_document", "document_id"),
     Index("submissions_by_remote_id", "remote_id"),
     Index("submissions_by_step", "step_id", "ended_at"),
+    Index(
+        "submissions_in_doubt",
+        "intended_at",
+        sqlite_where=text("state IN ('intended', 'unknown')"),
+        postgresql_where=text("state IN ('intended', 'unknown')"),
+    ),
 )
 
 #: What the service answered in the end, as it came.

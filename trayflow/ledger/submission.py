@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from trayflow.models import Kind
+from trayflow.models import Document, Kind
 
 
 class SubmissionState(StrEnum):
     """Where a submission stands.
 
     intended ─┬─ accepted ─┬─ succeeded
-       ↑      │            └─ failed      (the service said ERROR)
-       │      ├─ rejected                 (4xx: for good)
+       ↑      │     ↑      └─ failed      (the service said ERROR)
+       │      ├─ rejected                 (4xx: for good, unless a person puts the document back)
        │      └─ unknown                  (may have been accepted: never repeated by a retry)
     refused ──┘ (not accepted by the service's own word, or for want of a connection: may be sent again)
+
+    An unknown one becomes accepted when a webhook or a status shows it, refused when a person saw that it never
+    arrived, and superseded when it is submitted anew all the same, by policy or by a person: the next attempt is a
+    submission of its own.
     """
 
     INTENDED = "intended"
@@ -27,6 +31,14 @@ class SubmissionState(StrEnum):
     UNKNOWN = "unknown"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+#: Somebody may still be told how these end: a document has at most one of them for each kind of question.
+OPEN = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.ACCEPTED)
+
+#: What the service has taken, and charges for.
+TAKEN = (SubmissionState.ACCEPTED, SubmissionState.SUCCEEDED, SubmissionState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +50,20 @@ class Submission:
     kind: Kind
     step_id: str
     state: SubmissionState
+    intended_at: datetime
+    run_id: str
     remote_id: str | None = None
     accepted_at: datetime | None = None
     code: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A submission that may have been accepted, with what is known of it, and its document."""
+
+    submission: Submission
+    document: Document
 
 
 def intent_id(document_id: str, kind: Kind, step_id: str, settings: str = "", attempt: int = 1) -> str:
