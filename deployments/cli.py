@@ -106,6 +106,7 @@ def status(*, config: ConfigOption = None, ledger: LedgerOption = None, json: Js
 Examples:
   trayflow engine --port 8600 --key my-key
   DOCUTRAY_BASE_URL=http://127.0.0.1:8600 DOCUTRAY_API_KEY=my-key trayflow run samples --to tables
+  trayflow engine --port 8600 --key my-key --simulate 2 --at-once 50
 """
 )
 def engine(
@@ -119,6 +120,10 @@ def engine(
     data: Annotated[
         Path | None, Parameter(help="Folder of the queue; by default .trayflow/engine in this folder.")
     ] = None,
+    simulate: Annotated[
+        float | None, Parameter(help="Read nothing: answer with made-up fields after about so many seconds.")
+    ] = None,
+    at_once: Annotated[int, Parameter(help="Documents under way at the same time in a simulation.")] = 50,
 ) -> int:
     """Serve the embedded engine alone: the DocuTray API on this machine, until Ctrl-C."""
     from engine.serve import serve
@@ -137,6 +142,8 @@ def engine(
             data_dir=data,
             types_dir=types or settings.engine.types,
             workers=workers or settings.engine.workers,
+            simulate=simulate,
+            at_once=at_once,
         )
     except ValueError as error:
         raise SettingsError(f"{error}") from None

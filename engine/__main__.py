@@ -19,6 +19,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, help="worker processes [2, or 1 on a machine with one core]")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [%(default)s]")
     parser.add_argument("--rate-limit", type=int, help="calls per minute, answered with 429 above [none]")
+    parser.add_argument("--simulate", type=float, metavar="SECONDS", help="read nothing: made-up answers after SECONDS")
+    parser.add_argument("--at-once", type=int, default=50, help="jobs under way in a simulation [%(default)s]")
     given = parser.parse_args()
     try:
         serve(
@@ -29,6 +31,8 @@ def main() -> int:
             workers=given.workers,
             host=given.host,
             rate_limit_per_minute=given.rate_limit,
+            simulate=given.simulate,
+            at_once=given.at_once,
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.stderr.write(f"engine: {error}\n")

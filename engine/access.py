@@ -27,12 +27,16 @@ class Access:
 
     async def __call__(self, request: Request) -> None:
         """Let the call pass, or raise `ApiError`: 401 for a wrong key, 429 above the limit."""
+        await self.without_limit(request)
+        if self._per_minute is not None:
+            self._count(self._per_minute)
+
+    async def without_limit(self, request: Request) -> None:
+        """Let the call pass without counting it, or raise `ApiError` (401)."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         # Compared in a time that does not depend on where the first difference is.
         if not hmac.compare_digest(key.strip().encode("latin-1"), self._key) or scheme.lower() != "bearer":
             raise errors.invalid_key()
-        if self._per_minute is not None:
-            self._count(self._per_minute)
 
     def _count(self, limit: int) -> None:
         now = self._clock()

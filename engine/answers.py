@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse
 
 from engine.catalog import Catalog
 from engine.documents import DocumentType
+from engine.pool import Stage
 from engine.queue import Job, Kind, Status
-from engine.workers import Stage
 
 
 class Answer(JSONResponse):

@@ -22,6 +22,7 @@ from engine.answers import Answer
 from engine.errors import ApiError
 from engine.queue import Kind
 from engine.service import Service
+from engine.stats import CountCalls, Stats
 from engine.unread import TakeInUnread
 from engine.validate import validate
 
@@ -40,12 +41,14 @@ def create_app(service: Service, access: Access) -> FastAPI:
     # No pages of documentation: they load scripts from elsewhere.
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(TakeInUnread)
+    app.add_middleware(CountCalls, stats=service.stats)
     _word_errors(app)
 
     @app.get("/health")
     async def health() -> Answer:
         return Answer({"status": "ok"})
 
+    app.include_router(_stats(service.stats), dependencies=[Depends(access.without_limit)])
     for router in (_submissions(service), _document_types(service)):
         app.include_router(router, prefix="/api", dependencies=[Depends(access)])
     return app
@@ -118,6 +121,22 @@ def _document_types(service: Service) -> APIRouter:
     async def validate_document(code_or_id: str, request: Request) -> Answer:
         kind = service.document_type(code_or_id)
         return Answer(answers.counted(asdict(validate(await _json_object(request), kind))))
+
+    return api
+
+
+def _stats(stats: Stats) -> APIRouter:
+    """Ours alone: the vendor's API has nothing like it."""
+    api = APIRouter(prefix="/__stats")
+
+    @api.get("")
+    async def told(intents: bool = False) -> Answer:
+        return Answer(stats.snapshot(intents=intents))
+
+    @api.post("/reset")
+    async def reset() -> Answer:
+        stats.reset()
+        return Answer(stats.snapshot())
 
     return api
 

@@ -41,6 +41,14 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_open ON jobs (status, seq) WHERE responded_at IS NULL;
 CREATE INDEX jobs_ended ON jobs (responded_at) WHERE responded_at IS NOT NULL;
 """
+_CLAIM = (
+    "UPDATE jobs SET status = 'PROCESSING' WHERE seq = ("
+    " SELECT seq FROM jobs WHERE status = 'ENQUEUED' AND responded_at IS NULL ORDER BY seq LIMIT 1) RETURNING *"
+)
+_CLAIM_UNREAD = _CLAIM.replace(
+    "ORDER BY",
+    "AND sha256 NOT IN (SELECT sha256 FROM jobs WHERE status = 'PROCESSING' AND responded_at IS NULL) ORDER BY",
+)
 
 
 class Kind(StrEnum):
@@ -123,17 +131,13 @@ class Queue:
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return None if row is None else _job(row)
 
-    def claim(self) -> Job | None:
+    def claim(self, *, one_reading: bool = True) -> Job | None:
         """The oldest waiting job, now under way.
 
-        Jobs whose bytes another job is being read for wait until that ends: they then find its reading.
+        With `one_reading`, jobs whose bytes another job is being read for wait until that ends: they then find its
+        reading.
         """
-        row = self._db.execute(
-            "UPDATE jobs SET status = 'PROCESSING' WHERE seq = ("
-            " SELECT seq FROM jobs WHERE status = 'ENQUEUED' AND responded_at IS NULL AND sha256 NOT IN"
-            "  (SELECT sha256 FROM jobs WHERE status = 'PROCESSING' AND responded_at IS NULL)"
-            " ORDER BY seq LIMIT 1) RETURNING *"
-        ).fetchone()
+        row = self._db.execute(_CLAIM_UNREAD if one_reading else _CLAIM).fetchone()
         return None if row is None else _job(row)
 
     def succeed(self, job_id: str, result: dict[str, Any]) -> None:

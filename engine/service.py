@@ -16,11 +16,14 @@ from starlette.requests import Request
 from engine import errors
 from engine.catalog import Catalog
 from engine.documents import DocumentType
+from engine.pool import BasePool, Stage, Watch
 from engine.queue import Job, Kind, Queue, Status
 from engine.readings import prune_readings
 from engine.settings import EngineSettings
+from engine.simulation import SimulatedPool
+from engine.stats import Stats
 from engine.submissions import Submission, receive
-from engine.workers import Pool, Stage
+from engine.workers import Pool
 
 logger = logging.getLogger(__name__)
 
@@ -46,20 +49,35 @@ class Service:
         for folder in (settings.data_dir, self._files, self._incoming, self._readings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._queue = Queue(settings.data_dir / "queue.db")
-        self._pool = Pool(
+        self.stats = Stats()
+        self._pool = self._new_pool(settings)
+
+    def _new_pool(self, settings: EngineSettings) -> BasePool:
+        watch = _Watch(self.stats)
+        if settings.simulate is not None:
+            return SimulatedPool(
+                self._queue, self.catalog, seconds=settings.simulate, at_once=settings.at_once, watch=watch
+            )
+        return Pool(
             self._queue,
-            catalog,
+            self.catalog,
             settings.data_dir,
             size=settings.workers,
             job_seconds=settings.job_seconds,
             processing=settings.processing,
+            watch=watch,
         )
+
+    @property
+    def _keeps_files(self) -> bool:
+        """A simulation only looks at documents as they pass."""
+        return self._settings.simulate is None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry on with what a former service left, and work until the end of the block."""
         self._queue.requeue_interrupted()
-        _delete_all_but(self._files, self._queue.open_ids())
+        _delete_all_but(self._files, self._queue.open_ids() if self._keeps_files else ())
         _delete_all_but(self._incoming, ())
         async with self._pool:
             rounds = asyncio.create_task(self._keep_tidy())
@@ -87,13 +105,15 @@ class Service:
         """
         async with receive(
             request,
-            self._incoming,
+            self._incoming if self._keeps_files else None,
             most_bytes=self._settings.most_bytes,
             download_seconds=self._settings.download_seconds,
         ) as submission:
             job = self._job(kind, target, submission)
-            submission.upload.keep(self._files / job.id)
+            if self._keeps_files:
+                submission.upload.keep(self._files / job.id)
             self._queue.add(job)
+        self.stats.accepted(job)
         self._pool.wake()
         return job
 
@@ -143,11 +163,14 @@ class Service:
 
     def status_of(self, job_id: str, kind: Kind) -> tuple[Job, Stage | None]:
         """A job of this kind and the stage it is in. Raises `ApiError`: 400 for what is no id, 404."""
+        self.stats.polled(kind)
         if not _is_id(job_id):
             raise errors.invalid_id()
         job = self._queue.get(job_id.lower())
         if job is None or job.kind is not kind:
             raise errors.execution_not_found()
+        if job.responded_at is not None:
+            self.stats.shown(job.id)
         return job, self._pool.progress(job.id)
 
     def document_type(self, code_or_id: str) -> DocumentType:
@@ -156,6 +179,16 @@ class Service:
         if found is None:
             raise errors.type_not_found()
         return found
+
+
+class _Watch(Watch):
+    """Tells the statistics when jobs end."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+
+    def ended(self, job_id: str) -> None:
+        self._stats.ended(job_id)
 
 
 def _codes(options: Any) -> tuple[str, ...]:

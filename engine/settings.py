@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_POSITIVE = ("workers", "rate_limit_per_minute", "most_bytes", "job_seconds", "download_seconds", "at_once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +16,10 @@ class EngineSettings:
 
     `processing` is the import path of an `engine.work.Process`; `most_bytes` the size of the largest document, the
     vendor's 100 MB; `job_seconds` the longest processing, the vendor's 60 minutes; `download_seconds` the longest
-    download of a document submitted by URL, the vendor's 30 s. Raises `ValueError` for values that make no sense.
+    download of a document submitted by URL, the vendor's 30 s.
+
+    With `simulate`, nothing is read: jobs take about so many seconds, `at_once` of them at most, and answers are made
+    up. Raises `ValueError` for values that make no sense.
     """
 
     key: str = field(repr=False)
@@ -25,11 +31,15 @@ class EngineSettings:
     job_seconds: float = 3600.0
     download_seconds: float = 30.0
     processing: str = "engine.processing:process"
+    simulate: float | None = None
+    at_once: int = 50
 
     def __post_init__(self) -> None:
         if not self.key.strip():
             raise ValueError("the engine needs a key")
-        for name in ("workers", "rate_limit_per_minute", "most_bytes", "job_seconds", "download_seconds"):
+        for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be greater than 0")
+        if self.simulate is not None and not 0 <= self.simulate < math.inf:
+            raise ValueError("simulate must be a number of seconds, 0 or more")

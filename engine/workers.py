@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from engine.catalog import Catalog
+from engine.pool import BasePool, Stage, Watch
 from engine.queue import Job, Kind, Queue
 from engine.work import WORK, Work
 
@@ -32,24 +33,28 @@ _LONGEST_ANSWER = 64 * 2**20
 _PAUSE = 1.0
 
 
-#: A stage of a job: its number (from 1), how many there are, its name.
-Stage = tuple[int, int, str]
-
-
 class WorkerFailedError(Exception):
     """A worker died or could not do its job; the message says how, without text of the document."""
 
 
-class Pool:
+class Pool(BasePool):
     """`size` workers that process the jobs of `queue`, whose files are `files`/<job id>.
 
     `processing` is the import path of an `engine.work.Process`. A job that takes longer than `job_seconds` is ended.
     """
 
     def __init__(
-        self, queue: Queue, catalog: Catalog, data_dir: Path, *, size: int, job_seconds: float, processing: str
+        self,
+        queue: Queue,
+        catalog: Catalog,
+        data_dir: Path,
+        *,
+        size: int,
+        job_seconds: float,
+        processing: str,
+        watch: Watch | None = None,
     ) -> None:
-        self._queue = queue
+        super().__init__(queue, watch)
         self._catalog = catalog
         self._files = data_dir / "files"
         self._size = size
@@ -57,8 +62,6 @@ class Pool:
         self._command = worker_command(processing, data_dir / "readings")
         self._lanes: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
-        self._ends: dict[str, asyncio.Event] = {}
-        self._progress: dict[str, Stage] = {}
 
     async def __aenter__(self) -> Self:
         self._lanes = [asyncio.create_task(self._lane()) for _ in range(self._size)]
@@ -72,20 +75,7 @@ class Pool:
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
     def wake(self) -> None:
-        """There may be something to claim: a job was added, or one ended that others waited for."""
         self._changed.set()
-
-    def progress(self, job_id: str) -> Stage | None:
-        """The stage that a job is in, once it is under way."""
-        return self._progress.get(job_id)
-
-    async def end_of(self, job_id: str) -> Job | None:
-        """Wait until an accepted job has ended, and return it as it then is."""
-        job = self._queue.get(job_id)
-        if job is not None and job.responded_at is None:
-            await self._ends.setdefault(job_id, asyncio.Event()).wait()
-            job = self._queue.get(job_id)
-        return job
 
     async def _lane(self) -> None:
         worker = Worker(self._command)
@@ -95,12 +85,14 @@ class Pool:
                 await worker.start()
             while True:
                 try:
-                    job = job or self._queue.claim()
                     if job is None:
-                        # Nothing can come in between: there is no pause for others since the claim.
-                        self._changed.clear()
-                        await self._changed.wait()
-                        continue
+                        job = self._queue.claim()
+                        if job is None:
+                            # Nothing can come in between: there is no pause for others since the claim.
+                            self._changed.clear()
+                            await self._changed.wait()
+                            continue
+                        self._watch.started(job)
                     await self._process(worker, job)
                     job = None
                     self.wake()
@@ -117,9 +109,7 @@ class Pool:
         else:
             await self._attempt(worker, job, work)
         (self._files / job.id).unlink(missing_ok=True)
-        self._progress.pop(job.id, None)
-        if end := self._ends.pop(job.id, None):
-            end.set()
+        self._ended(job.id)
 
     async def _attempt(self, worker: Worker, job: Job, work: Work) -> None:
         for attempt in range(1, MOST_ATTEMPTS + 1):

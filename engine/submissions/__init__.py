@@ -52,9 +52,11 @@ class Submission:
 
 @asynccontextmanager
 async def receive(
-    request: Request, folder: Path, *, most_bytes: int, download_seconds: float
+    request: Request, folder: Path | None, *, most_bytes: int, download_seconds: float
 ) -> AsyncIterator[Submission]:
     """Take in the document of a POST, into a file in `folder` that is gone at the end unless it was kept.
+
+    Without a folder the document is looked at as it passes, and no file is written.
 
     Raises `ApiError`: 400, 404 or 408 for a URL that gives no document, 413 as soon as the limit is passed, 415.
     """

@@ -15,14 +15,14 @@ _HEAD = 8192
 
 
 class Upload:
-    """A new file in `folder` of at most `most_bytes` bytes, hashed as it grows.
+    """A new file in `folder` of at most `most_bytes` bytes, hashed as it grows. Without a folder nothing is kept of it.
 
     A context manager: at the end the file is deleted, unless `keep` moved it to its place.
     """
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
-        self._path = folder / uuid.uuid4().hex
-        self._file = self._path.open("wb")
+    def __init__(self, folder: Path | None, most_bytes: int) -> None:
+        self._path = (folder or Path()) / uuid.uuid4().hex
+        self._file = self._path.open("wb") if folder else None
         self._digest = hashlib.sha256()
         self._most_bytes = most_bytes
         self.size = 0
@@ -34,8 +34,9 @@ class Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        if self._file:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> None:
         """Append `data`. Raises `ApiError` (413) when the file grows too large."""
@@ -45,7 +46,8 @@ class Upload:
         if len(self.head) < _HEAD:
             self.head += data[: _HEAD - len(self.head)]
         self._digest.update(data)
-        self._file.write(data)
+        if self._file:
+            self._file.write(data)
 
     @property
     def sha256(self) -> str:
@@ -53,5 +55,6 @@ class Upload:
 
     def keep(self, path: Path) -> None:
         """The document is complete: move it to `path`, on the same file system."""
-        self._file.close()
-        self._path.replace(path)
+        if self._file:
+            self._file.close()
+            self._path.replace(path)
