@@ -23,11 +23,11 @@ from trayflow.settings import Settings
 #: Task runs a second that a Prefect server as shipped records (30 at most, measured).
 STOCK_RATE = 25.0
 
-#: Task runs that a document takes on its whole way.
-PER_DOCUMENT = 6
+#: Task runs that a document takes on its whole way: fetch, submit and await twice, and a part of a write.
+PER_DOCUMENT = 5.2
 
-#: Seconds of the rate that may be used at once after a quiet time.
-BURST = 2.0
+#: Task runs that may come at once after a quiet time, when the server has nothing left to record.
+BURST = 500.0
 
 #: Task runs by which the server's record may lag before no further document enters.
 MOST_BEHIND = 1000
@@ -64,7 +64,8 @@ class Admission:
         rate = settings.prefect.task_runs_per_second or STOCK_RATE
         self.started: set[UUID] = set()
         self._interval = PER_DOCUMENT / rate
-        self._next = time.monotonic()
+        self._burst = BURST / rate
+        self._next = time.monotonic() - self._burst
         self._window = asyncio.Semaphore(settings.limits.window)
         self._gate = asyncio.Lock()
         self._flow_run = flow_run.get_id()
@@ -106,7 +107,7 @@ class Admission:
 
     async def _pace(self) -> None:
         now = time.monotonic()
-        self._next = max(self._next + self._interval, now - BURST)
+        self._next = max(self._next + self._interval, now - self._burst)
         if self._next > now:
             await asyncio.sleep(self._next - now)
 

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import ipaddress
 import json
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ KEEP_ALIVE = 4.0
 #: Document types asked for at once, and pages after which a service that never comes to an end is not believed.
 PAGE = 100
 MOST_PAGES = 1000
+
+#: Bytes up to which a file is read before it is sent: a form goes out in a piece for each of its lines, and each piece
+#: costs as much as the rest of the call.
+SENT_AT_ONCE = 256 * 1024
 
 #: Bytes of a file's name that are sent along.
 LONGEST_NAME = 200
@@ -230,7 +235,10 @@ class DocuTray:
             form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
             form["image_content_type"] = upload.content_type
             part = (_name(upload.filename), stream, upload.content_type)
-            yield self._submitting.build_request("POST", path, data=form, files={"image": part})
+            request = self._submitting.build_request("POST", path, data=form, files={"image": part})
+            if os.fstat(stream.fileno()).st_size <= SENT_AT_ONCE:
+                await request.aread()
+            yield request
 
     async def _progress(self, path: str, remote_id: str) -> Progress:
         answer = await self._get(f"{path}/{quote(remote_id, safe='')}")

@@ -84,10 +84,10 @@ class Gate:
         self._forget(now)
         passed, most = len(self._passed), self.part.requests
         if passed >= most:
-            return min(self._passed[0] + MINUTE - now, LOOK_AGAIN) if passed else LOOK_AGAIN
+            return min(MINUTE - (now - self._passed[0]), LOOK_AGAIN) if passed else LOOK_AGAIN
         # A burst may use half of a minute's requests; the rest is spread, so that no answer waits for a whole minute.
         return self._passed[-1] + MINUTE / most - now if 2 * passed >= most else 0.0
 
     def _forget(self, now: float) -> None:
-        while self._passed and self._passed[0] <= now - MINUTE:
+        while self._passed and now - self._passed[0] >= MINUTE:
             self._passed.popleft()

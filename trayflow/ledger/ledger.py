@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, literal, or_, select, update
 
 from trayflow.ledger import rows
 from trayflow.ledger import schema as s
@@ -131,15 +131,10 @@ class Ledger:
             connection.execute(claim.on_conflict_do_nothing())
             owned = select(s.contents.c.document_id).where(s.contents.c.sha256 == spooled.sha256)
             owner = connection.execute(owned).scalar_one()
-            connection.execute(
-                update(s.documents)
-                .where(s.documents.c.id == document_id)
-                .values(sha256=spooled.sha256, content_type=spooled.content_type)
-            )
-            fresh = s.documents.c.state == DocumentState.DISCOVERED
-            connection.execute(
-                update(s.documents).where(s.documents.c.id == document_id, fresh).values(state=DocumentState.FETCHED)
-            )
+            d = s.documents.c
+            state = case((d.state == DocumentState.DISCOVERED, DocumentState.FETCHED), else_=d.state)
+            known = {"sha256": spooled.sha256, "content_type": spooled.content_type, "state": state}
+            connection.execute(update(s.documents).where(d.id == document_id).values(known))
             return None if owner == document_id else owner
 
     def end(self, document_id: str, run_id: str, ending: Ending) -> bool:

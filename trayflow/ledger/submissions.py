@@ -65,19 +65,14 @@ class Submissions:
                 id_ = intent_id(document_id, kind, step_id, settings, attempt)
             if found and found.state is not SubmissionState.REFUSED:
                 return found, False
-            values: dict[str, Any] = {
-                "state": SubmissionState.INTENDED,
-                "intended_at": _now(),
-                "run_id": run_id,
-                "code": None,
-                "message": None,
-            }
+            new = Submission(id_, document_id, kind, step_id, SubmissionState.INTENDED, _now(), run_id)
+            values = {name: getattr(new, name) for name in ("state", "intended_at", "run_id", "code", "message")}
             if found:
                 connection.execute(update(s.submissions).where(c.id == id_).values(values))
             else:
                 values |= {"id": id_, "document_id": document_id, "kind": kind, "step_id": step_id}
                 connection.execute(s.submissions.insert().values(values))
-            return _there(rows.find_submission(connection, id_)), True
+            return new, True
 
     def accept(self, submission: Submission, remote_id: str) -> Submission:
         """The service took it, under this id: committed before anything else happens. Returns it as it now stands.

@@ -1,0 +1,114 @@
+"""One client of the twin, in a process of its own: started by `throughput.py`, prints what it measured as JSON.
+
+    python benchmarks/throughput_run.py ours|sdk FOLDER WINDOW
+
+`ours` runs the flow on the Prefect server that PREFECT_API_URL names; `sdk` is what one would write with asyncio and
+the vendor's SDK, with its defaults: identify, wait, execute, wait, WINDOW documents at once; no ledger, no tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+KEY, URL = os.environ["DOCUTRAY_API_KEY"], os.environ["DOCUTRAY_BASE_URL"]
+
+
+def resident_mb() -> float:
+    """Memory of this process now, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def sdk(inbox: Path, window: int) -> dict[str, Any]:
+    from docutray import AsyncClient
+
+    async def main() -> dict[str, Any]:
+        async with AsyncClient(api_key=KEY, base_url=URL) as client:
+            types = [row.codeType for row in (await client.document_types.list(limit=100)).data]
+            room = asyncio.Semaphore(window)
+
+            async def one(path: Path) -> None:
+                async with room:
+                    found = await client.identify.run_async(file=path, document_type_code_options=types)
+                    found = await found.wait_async()
+                    execution = await client.steps.run_async(f"extract-{found.document_type.code}", file=path)
+                    assert (await execution.wait_async()).is_success()
+
+            began, cpu = time.monotonic(), time.process_time()
+            await asyncio.gather(*(one(path) for path in sorted(inbox.iterdir())))
+            return {"makespan": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+    return asyncio.run(main())
+
+
+def ours(inbox: Path, window: int) -> dict[str, Any]:
+    os.environ["TRAYFLOW_LIMITS__WINDOW"] = str(window)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+    import flows.run
+    from flows.ingest import ingest
+    from prefect.client.orchestration import get_client
+    from tasks.pace import Admission
+    from trayflow.progress import Discovered, Ended, Event, listener
+
+    begun: list[Admission] = []
+
+    class Noted(Admission):
+        async def __aenter__(self) -> Noted:
+            begun.append(self)
+            return await super().__aenter__()
+
+    flows.run.Admission = Noted  # type: ignore[misc]
+    ended: list[float] = []
+    memory: list[float] = []
+    cpu: list[float] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Discovered) and not cpu:
+            cpu.append(time.process_time())
+        if isinstance(event, Ended):
+            ended.append(time.monotonic())
+            if len(ended) % 100 == 0:
+                memory.append(resident_mb())
+
+    async def main() -> dict[str, Any]:
+        listener.set(hear)
+        began = time.monotonic()
+        state = await ingest(str(inbox), str(inbox.parent / "tables"), return_state=True)
+        returned = time.monotonic()
+        cpu.append(time.process_time())
+        summary = await state.aresult()
+        assert summary.written == len(ended), summary
+        states: Counter[str] = Counter()
+        async with get_client() as client:
+            for kind in ("COMPLETED", "FAILED", "CRASHED", "RUNNING", "PENDING"):
+                asked = {
+                    "flow_run_id": {"any_": [str(state.state_details.flow_run_id)]},
+                    "state": {"type": {"any_": [kind]}},
+                }
+                answer = await client.request("POST", "/task_runs/count", json={"task_runs": asked})
+                states[kind] = int(answer.json())
+        return {
+            "makespan": ended[-1] - began,
+            "returned": returned - began,
+            "lag": returned - ended[-1],
+            "cpu": cpu[1] - cpu[0],
+            "memory": memory,
+            "task_runs": len(begun[0].started),
+            "recorded": states,
+        }
+
+    return asyncio.run(main())
+
+
+if __name__ == "__main__":
+    measure = {"ours": ours, "sdk": sdk}[sys.argv[1]]
+    sys.stdout.write(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]))))
