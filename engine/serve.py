@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from engine.access import Access
 from engine.app import create_app
 from engine.catalog import load_catalog
+from engine.faults import Faults, load_faults
+from engine.faulty import CuttableProtocol
 from engine.service import Service
 from engine.settings import EngineSettings
 
@@ -48,17 +50,18 @@ def serve(
     same `data_dir` is carried on. `types_dir` adds types and steps (see engine.catalog). `settings` are further fields
     of `EngineSettings`.
 
-    Raises `CatalogError` for types that cannot be used, `DataDirInUseError`, `ValueError` for wrong settings and
-    `OSError` when the address is taken.
+    Raises `CatalogError` for types and `FaultsError` for faults that cannot be used, `DataDirInUseError`, `ValueError`
+    for wrong settings and `OSError` when the address is taken.
     """
     if workers is not None:
         settings["workers"] = workers
     chosen = EngineSettings(key=key, data_dir=data_dir.absolute(), types_dir=types_dir, **settings)
     catalog = load_catalog(chosen.types_dir)
+    faults = Faults(load_faults(chosen.faults)) if chosen.faults else None
     chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     address = chosen.data_dir / ADDRESS_FILE
     with _only_engine_in(chosen.data_dir), _listening(host, port) as listener:
-        app = create_app(Service(chosen, catalog), Access(key, chosen.rate_limit_per_minute))
+        app = create_app(Service(chosen, catalog, faults), Access(key, chosen.rate_limit_per_minute))
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -66,7 +69,7 @@ def serve(
                 access_log=False,
                 server_header=False,
                 loop="asyncio",
-                http="h11",
+                http=CuttableProtocol if faults else "h11",
                 ws="none",
                 lifespan="on",
                 timeout_keep_alive=_KEEP_ALIVE,

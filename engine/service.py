@@ -16,7 +16,9 @@ from starlette.requests import Request
 from engine import errors
 from engine.catalog import Catalog
 from engine.documents import DocumentType
-from engine.pool import BasePool, Stage, Watch
+from engine.faults import Faults
+from engine.misbehaviour import Misbehaviour
+from engine.pool import BasePool, Fate, Stage, Watch
 from engine.queue import Job, Kind, Queue, Status
 from engine.readings import prune_readings
 from engine.settings import EngineSettings
@@ -40,8 +42,10 @@ class Service:
     uploads that are not complete; `readings/`.
     """
 
-    def __init__(self, settings: EngineSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: EngineSettings, catalog: Catalog, faults: Faults | None = None) -> None:
         self.catalog = catalog
+        self.stats = Stats()
+        self.misbehaviour = Misbehaviour(faults, self.stats)
         self._settings = settings
         self._files, self._incoming, self._readings = (
             settings.data_dir / name for name in ("files", "incoming", "readings")
@@ -49,14 +53,18 @@ class Service:
         for folder in (settings.data_dir, self._files, self._incoming, self._readings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._queue = Queue(settings.data_dir / "queue.db")
-        self.stats = Stats()
         self._pool = self._new_pool(settings)
 
     def _new_pool(self, settings: EngineSettings) -> BasePool:
-        watch = _Watch(self.stats)
+        watch = _Watch(self.stats, self.misbehaviour)
         if settings.simulate is not None:
             return SimulatedPool(
-                self._queue, self.catalog, seconds=settings.simulate, at_once=settings.at_once, watch=watch
+                self._queue,
+                self.catalog,
+                seconds=settings.simulate,
+                at_once=settings.at_once,
+                seed=self.misbehaviour.seed,
+                watch=watch,
             )
         return Pool(
             self._queue,
@@ -65,6 +73,8 @@ class Service:
             size=settings.workers,
             job_seconds=settings.job_seconds,
             processing=settings.processing,
+            # A job that is stuck must not hold up others with its bytes.
+            one_reading=not self.misbehaviour.may_stick,
             watch=watch,
         )
 
@@ -99,7 +109,7 @@ class Service:
             await asyncio.sleep(_ROUND)
 
     async def accept(self, request: Request, kind: Kind, target: str = "") -> Job:
-        """Take in a submission and enqueue it; from then on it is not lost. Raises `ApiError`.
+        """Take in a submission and enqueue it; from then on it is not lost. Raises `ApiError`, `MisbehavedError`.
 
         `target` is the step's id; identifications and conversions bring their types with them.
         """
@@ -110,11 +120,13 @@ class Service:
             download_seconds=self._settings.download_seconds,
         ) as submission:
             job = self._job(kind, target, submission)
+            self.misbehaviour.before_acceptance(job)
             if self._keeps_files:
                 submission.upload.keep(self._files / job.id)
             self._queue.add(job)
         self.stats.accepted(job)
         self._pool.wake()
+        await self.misbehaviour.after_acceptance(job)
         return job
 
     def _job(self, kind: Kind, target: str, submission: Submission) -> Job:
@@ -161,17 +173,27 @@ class Service:
             raise errors.internal(f"{error.get('code')}: {error.get('message')}")
         return ended.result
 
-    def status_of(self, job_id: str, kind: Kind) -> tuple[Job, Stage | None]:
-        """A job of this kind and the stage it is in. Raises `ApiError`: 400 for what is no id, 404."""
+    async def status_of(self, job_id: str, kind: Kind) -> tuple[Job, Stage | None]:
+        """A job of this kind and the stage it is in.
+
+        Raises `ApiError`, 400 for what is no id and 404, and `MisbehavedError`.
+        """
         self.stats.polled(kind)
         if not _is_id(job_id):
             raise errors.invalid_id()
-        job = self._queue.get(job_id.lower())
-        if job is None or job.kind is not kind:
-            raise errors.execution_not_found()
+        job = self._job_of(job_id, kind)
+        if self.misbehaviour.active:
+            await self.misbehaviour.of_status(job)
+            job = self._job_of(job_id, kind)  # the answer may have been held back
         if job.responded_at is not None:
             self.stats.shown(job.id)
         return job, self._pool.progress(job.id)
+
+    def _job_of(self, job_id: str, kind: Kind) -> Job:
+        job = self._queue.get(job_id.lower())
+        if job is None or job.kind is not kind:
+            raise errors.execution_not_found()
+        return job
 
     def document_type(self, code_or_id: str) -> DocumentType:
         """A type. Raises `ApiError` (404)."""
@@ -182,10 +204,14 @@ class Service:
 
 
 class _Watch(Watch):
-    """Tells the statistics when jobs end."""
+    """Tells the statistics when jobs end, and spoils those that a fault meets."""
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, stats: Stats, misbehaviour: Misbehaviour) -> None:
         self._stats = stats
+        self._misbehaviour = misbehaviour
+
+    def started(self, job: Job) -> Fate | None:
+        return self._misbehaviour.fate(job)
 
     def ended(self, job_id: str) -> None:
         self._stats.ended(job_id)

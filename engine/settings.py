@@ -19,7 +19,9 @@ class EngineSettings:
     download of a document submitted by URL, the vendor's 30 s.
 
     With `simulate`, nothing is read: jobs take about so many seconds, `at_once` of them at most, and answers are made
-    up. Raises `ValueError` for values that make no sense.
+    up. `faults` is a file of faults that it is to do on purpose (see engine.faults).
+
+    Raises `ValueError` for values that make no sense.
     """
 
     key: str = field(repr=False)
@@ -33,6 +35,7 @@ class EngineSettings:
     processing: str = "engine.processing:process"
     simulate: float | None = None
     at_once: int = 50
+    faults: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.key.strip():
