@@ -125,6 +125,9 @@ def engine(
     ] = None,
     at_once: Annotated[int, Parameter(help="Documents under way at the same time in a simulation.")] = 50,
     faults: Annotated[Path | None, Parameter(help="Misbehave on purpose as this TOML file says.")] = None,
+    webhook_url: Annotated[
+        str | None, Parameter(help="Receiver of webhooks, signed with the secret in DOCUTRAY_WEBHOOK_SECRET.")
+    ] = None,
 ) -> int:
     """Serve the embedded engine alone: the DocuTray API on this machine, until Ctrl-C."""
     from engine.serve import serve
@@ -146,6 +149,7 @@ def engine(
             simulate=simulate,
             at_once=at_once,
             faults=faults,
+            webhook_url=webhook_url,
         )
     except ValueError as error:
         raise SettingsError(f"{error}") from None

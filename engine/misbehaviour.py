@@ -87,6 +87,10 @@ class Misbehaviour:
         self._limit(self._faults, *call)
         await self._slow(self._faults, *call)
 
+    def of_webhooks(self, job: Job) -> str | None:
+        """What the events of an execution meet."""
+        return self._faults.of_webhooks(job) if self._faults else None
+
     def fate(self, job: Job) -> Fate | None:
         """What becomes of an execution that begins, if not what is right."""
         if self._faults is None or (chosen := self._faults.of_execution(job)) is None:

@@ -33,8 +33,8 @@ class Watch:
         """The job is under way. Returns what is to become of it, if not what is right."""
         return None
 
-    def ended(self, job_id: str) -> None:
-        """The job has ended; the queue holds how."""
+    def ended(self, job: Job) -> None:
+        """The job, as it was when it started, has ended; the queue holds how."""
 
 
 class BasePool(ABC):
@@ -70,8 +70,8 @@ class BasePool(ABC):
             job = self._queue.get(job_id)
         return job
 
-    def _ended(self, job_id: str) -> None:
-        self._progress.pop(job_id, None)
-        if end := self._ends.pop(job_id, None):
+    def _ended(self, job: Job) -> None:
+        self._progress.pop(job.id, None)
+        if end := self._ends.pop(job.id, None):
             end.set()
-        self._watch.ended(job_id)
+        self._watch.ended(job)

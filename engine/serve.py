@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from engine.catalog import load_catalog
 from engine.faults import Faults, load_faults
 from engine.faulty import CuttableProtocol
 from engine.service import Service
-from engine.settings import EngineSettings
+from engine.settings import WEBHOOK_SECRET, EngineSettings
 
 #: In the data folder, once the engine listens: its base URL. How to find one that was started on port 0.
 ADDRESS_FILE = "address"
@@ -48,11 +49,12 @@ def serve(
 
     Port 0 takes a free one; `data_dir`/address tells which. What was accepted and not done by an earlier engine in the
     same `data_dir` is carried on. `types_dir` adds types and steps (see engine.catalog). `settings` are further fields
-    of `EngineSettings`.
+    of `EngineSettings`; the secret of webhooks comes from the environment (DOCUTRAY_WEBHOOK_SECRET).
 
     Raises `CatalogError` for types and `FaultsError` for faults that cannot be used, `DataDirInUseError`, `ValueError`
     for wrong settings and `OSError` when the address is taken.
     """
+    settings.setdefault("webhook_secret", os.environ.get(WEBHOOK_SECRET))
     if workers is not None:
         settings["workers"] = workers
     chosen = EngineSettings(key=key, data_dir=data_dir.absolute(), types_dir=types_dir, **settings)

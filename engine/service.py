@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from engine.settings import EngineSettings
 from engine.simulation import SimulatedPool
 from engine.stats import Stats
 from engine.submissions import Submission, receive
+from engine.webhooks import Webhooks
 from engine.workers import Pool
 
 logger = logging.getLogger(__name__)
@@ -53,10 +54,11 @@ class Service:
         for folder in (settings.data_dir, self._files, self._incoming, self._readings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._queue = Queue(settings.data_dir / "queue.db")
+        self._webhooks = Webhooks(catalog, self.stats, url=settings.webhook_url, secret=settings.webhook_secret)
         self._pool = self._new_pool(settings)
 
     def _new_pool(self, settings: EngineSettings) -> BasePool:
-        watch = _Watch(self.stats, self.misbehaviour)
+        watch = _Watch(self._queue, self.stats, self.misbehaviour, self._webhooks)
         if settings.simulate is not None:
             return SimulatedPool(
                 self._queue,
@@ -89,7 +91,7 @@ class Service:
         self._queue.requeue_interrupted()
         _delete_all_but(self._files, self._queue.open_ids() if self._keeps_files else ())
         _delete_all_but(self._incoming, ())
-        async with self._pool:
+        async with self._webhooks, self._pool:
             rounds = asyncio.create_task(self._keep_tidy())
             try:
                 yield
@@ -204,17 +206,28 @@ class Service:
 
 
 class _Watch(Watch):
-    """Tells the statistics when jobs end, and spoils those that a fault meets."""
+    """Tells statistics and receivers how jobs go, and spoils those that a fault meets."""
 
-    def __init__(self, stats: Stats, misbehaviour: Misbehaviour) -> None:
+    def __init__(self, queue: Queue, stats: Stats, misbehaviour: Misbehaviour, webhooks: Webhooks) -> None:
+        self._queue = queue
         self._stats = stats
         self._misbehaviour = misbehaviour
+        self._webhooks = webhooks
 
     def started(self, job: Job) -> Fate | None:
+        self._tell(job, self._webhooks.started)
         return self._misbehaviour.fate(job)
 
-    def ended(self, job_id: str) -> None:
-        self._stats.ended(job_id)
+    def ended(self, job: Job) -> None:
+        self._stats.ended(job.id)
+        self._tell(job, self._webhooks.ended)
+
+    def _tell(self, job: Job, how: Callable[[Job, str | None], None]) -> None:
+        try:
+            if self._webhooks.wanted(job) and (now := self._queue.get(job.id)):
+                how(now, self._misbehaviour.of_webhooks(job))
+        except Exception as error:  # whatever it is, the work goes on
+            logger.warning("a webhook could not be made: %s", type(error).__name__)
 
 
 def _codes(options: Any) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class SimulatedPool(BasePool):
             self._end_after(_PAUSE, job, fate)
         else:
             del self._under_way[job.id]
-            self._ended(job.id)
+            self._ended(job)
             self.wake()
 
     def _result(self, job: Job) -> dict[str, Any] | None:

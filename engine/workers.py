@@ -31,6 +31,8 @@ MOST_ATTEMPTS = 3
 _LONGEST_ANSWER = 64 * 2**20
 # Seconds before the queue is tried again after it could not be read or written.
 _PAUSE = 1.0
+# How the names of variables end that hold secrets.
+_SECRETS = ("_KEY", "_TOKEN", "_SECRET")
 
 
 class WorkerFailedError(Exception):
@@ -116,7 +118,7 @@ class Pool(BasePool):
         else:
             await self._attempt(worker, job, work)
         (self._files / job.id).unlink(missing_ok=True)
-        self._ended(job.id)
+        self._ended(job)
 
     async def _attempt(self, worker: Worker, job: Job, work: Work) -> None:
         for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -235,7 +237,7 @@ def worker_command(processing: str, readings: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Ours without secrets: a worker handles files from strangers. One thread a worker is what was measured as best."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(("_KEY", "_TOKEN"))}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(_SECRETS)}
     return kept | {"OMP_NUM_THREADS": "1"}
 
 
