@@ -106,7 +106,7 @@ def status(*, config: ConfigOption = None, ledger: LedgerOption = None, json: Js
 Examples:
   trayflow engine --port 8600 --key my-key
   DOCUTRAY_BASE_URL=http://127.0.0.1:8600 DOCUTRAY_API_KEY=my-key trayflow run samples --to tables
-  trayflow engine --port 8600 --key my-key --simulate 2 --at-once 50
+  trayflow engine --port 8600 --key my-key --simulate 2 --at-once 50 --faults faults.toml
 """
 )
 def engine(
@@ -124,6 +124,10 @@ def engine(
         float | None, Parameter(help="Read nothing: answer with made-up fields after about so many seconds.")
     ] = None,
     at_once: Annotated[int, Parameter(help="Documents under way at the same time in a simulation.")] = 50,
+    faults: Annotated[Path | None, Parameter(help="Misbehave on purpose as this TOML file says.")] = None,
+    webhook_url: Annotated[
+        str | None, Parameter(help="Receiver of webhooks, signed with the secret in DOCUTRAY_WEBHOOK_SECRET.")
+    ] = None,
 ) -> int:
     """Serve the embedded engine alone: the DocuTray API on this machine, until Ctrl-C."""
     from engine.serve import serve
@@ -144,6 +148,8 @@ def engine(
             workers=workers or settings.engine.workers,
             simulate=simulate,
             at_once=at_once,
+            faults=faults,
+            webhook_url=webhook_url,
         )
     except ValueError as error:
         raise SettingsError(f"{error}") from None

@@ -21,6 +21,8 @@ def main() -> int:
     parser.add_argument("--rate-limit", type=int, help="calls per minute, answered with 429 above [none]")
     parser.add_argument("--simulate", type=float, metavar="SECONDS", help="read nothing: made-up answers after SECONDS")
     parser.add_argument("--at-once", type=int, default=50, help="jobs under way in a simulation [%(default)s]")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="misbehave as this TOML file says [not at all]")
+    parser.add_argument("--webhook-url", metavar="URL", help="receiver of events, signed with DOCUTRAY_WEBHOOK_SECRET")
     given = parser.parse_args()
     try:
         serve(
@@ -33,6 +35,8 @@ def main() -> int:
             rate_limit_per_minute=given.rate_limit,
             simulate=given.simulate,
             at_once=given.at_once,
+            faults=given.faults,
+            webhook_url=given.webhook_url,
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.stderr.write(f"engine: {error}\n")

@@ -36,6 +36,32 @@ def accepted(job: Job, catalog: Catalog) -> dict[str, Any]:
     return {"id": job.id, "status": enqueued, "status_url": f"/api/identify-async/status/{job.id}"}
 
 
+# What webhooks call the end of the work, where status calls say SUCCESS and ERROR.
+_EVENT_STATUS = {Status.SUCCESS: "completed", Status.ERROR: "failed"}
+
+
+def event(job: Job, catalog: Catalog) -> dict[str, Any]:
+    """The body of a webhook about a job as it is."""
+    step = catalog.steps.get(job.target)
+    identities: dict[Kind, dict[str, Any]] = {
+        Kind.STEP: {"step_execution_id": job.id, "step_id": job.target, "step_name": step.name if step else job.target},
+        Kind.CONVERT: {"conversion_id": job.id, "document_type_code": job.target},
+        Kind.IDENTIFY: {"identification_id": job.id, "document_type_code_options": list(job.candidates)},
+    }
+    optional = {
+        "response_timestamp": job.responded_at,
+        "document_metadata": job.metadata,
+        "error": _error(job),
+    }
+    return {
+        **identities[job.kind],
+        "status": _EVENT_STATUS.get(job.status, Status.PROCESSING),
+        "request_timestamp": job.requested_at,
+        **{name: value for name, value in optional.items() if value is not None},
+        **(_outcome(job.kind, job.result) if job.result else {}),
+    }
+
+
 def status(job: Job, stage: Stage | None) -> dict[str, Any]:
     """What a status call is answered with; what does not apply is left out."""
     optional = {
@@ -43,7 +69,7 @@ def status(job: Job, stage: Stage | None) -> dict[str, Any]:
         "original_filename": job.filename,
         "document_metadata": job.metadata,
         "progress": _progress(stage) if stage and job.status is Status.PROCESSING else None,
-        "error": job.error and (job.error if job.kind is Kind.STEP else f"{job.error['code']}: {job.error['message']}"),
+        "error": _error(job),
     }
     return {
         **_identity(job),
@@ -52,6 +78,12 @@ def status(job: Job, stage: Stage | None) -> dict[str, Any]:
         **{name: value for name, value in optional.items() if value is not None},
         **(_outcome(job.kind, job.result) if job.result else {}),
     }
+
+
+def _error(job: Job) -> dict[str, Any] | str | None:
+    if job.error is None or job.kind is Kind.STEP:
+        return job.error
+    return f"{job.error['code']}: {job.error['message']}"
 
 
 def _identity(job: Job) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from engine import answers, errors
 from engine.access import Access
 from engine.answers import Answer
 from engine.errors import ApiError
+from engine.faulty import MisbehavedError
 from engine.queue import Kind
 from engine.service import Service
 from engine.stats import CountCalls, Stats
@@ -49,8 +51,9 @@ def create_app(service: Service, access: Access) -> FastAPI:
         return Answer({"status": "ok"})
 
     app.include_router(_stats(service.stats), dependencies=[Depends(access.without_limit)])
-    for router in (_submissions(service), _document_types(service)):
-        app.include_router(router, prefix="/api", dependencies=[Depends(access)])
+    app.include_router(_submissions(service), prefix="/api", dependencies=[Depends(access)])
+    others = [Depends(access), *([Depends(service.misbehaviour.of_other_call)] if service.misbehaviour.active else [])]
+    app.include_router(_document_types(service), prefix="/api", dependencies=others)
     return app
 
 
@@ -64,7 +67,7 @@ def _submissions(service: Service) -> APIRouter:
 
     @api.get("/identify-async/status/{job_id}")
     async def identification_status(job_id: str) -> Answer:
-        return Answer(answers.status(*service.status_of(job_id, Kind.IDENTIFY)))
+        return Answer(answers.status(*await service.status_of(job_id, Kind.IDENTIFY)))
 
     @api.post("/identify")
     async def identify(request: Request) -> Answer:
@@ -80,7 +83,7 @@ def _submissions(service: Service) -> APIRouter:
 
     @api.get("/steps-async/status/{job_id}")
     async def execution_status(job_id: str) -> Answer:
-        return Answer(answers.status(*service.status_of(job_id, Kind.STEP)))
+        return Answer(answers.status(*await service.status_of(job_id, Kind.STEP)))
 
     @api.post("/convert-async")
     async def convert_async(request: Request) -> Answer:
@@ -89,7 +92,7 @@ def _submissions(service: Service) -> APIRouter:
 
     @api.get("/convert-async/status/{job_id}")
     async def conversion_status(job_id: str) -> Answer:
-        return Answer(answers.status(*service.status_of(job_id, Kind.CONVERT)))
+        return Answer(answers.status(*await service.status_of(job_id, Kind.CONVERT)))
 
     @api.post("/convert")
     async def convert(request: Request) -> Answer:
@@ -164,6 +167,10 @@ def _word_errors(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def refused(_: Request, error: ApiError) -> Answer:
         return Answer(error.body, error.status, error.headers)
+
+    @app.exception_handler(MisbehavedError)
+    async def on_purpose(_: Request, error: MisbehavedError) -> Response:
+        return error.response
 
     @app.exception_handler(RequestValidationError)
     async def bad_query(_: Request, error: RequestValidationError) -> Answer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from engine.queue import Job, Queue
 
@@ -13,14 +14,27 @@ from engine.queue import Job, Queue
 Stage = tuple[int, int, str]
 
 
+class Fate(StrEnum):
+    """What becomes of a job that is not done as it should be."""
+
+    STUCK = "stuck"
+    FAILED = "failed"
+
+
+def failure() -> dict[str, Any]:
+    """The error of a job whose fate it is to fail."""
+    return {"step": "extract", "code": "EXTRACTION_FAILED", "message": "The document could not be processed."}
+
+
 class Watch:
-    """Is told about jobs as they go. This one lets them go."""
+    """Is told about jobs as they go, and may spoil them. This one lets them go."""
 
-    def started(self, job: Job) -> None:
-        """The job is under way."""
+    def started(self, job: Job) -> Fate | None:
+        """The job is under way. Returns what is to become of it, if not what is right."""
+        return None
 
-    def ended(self, job_id: str) -> None:
-        """The job has ended; the queue holds how."""
+    def ended(self, job: Job) -> None:
+        """The job, as it was when it started, has ended; the queue holds how."""
 
 
 class BasePool(ABC):
@@ -56,8 +70,8 @@ class BasePool(ABC):
             job = self._queue.get(job_id)
         return job
 
-    def _ended(self, job_id: str) -> None:
-        self._progress.pop(job_id, None)
-        if end := self._ends.pop(job_id, None):
+    def _ended(self, job: Job) -> None:
+        self._progress.pop(job.id, None)
+        if end := self._ends.pop(job.id, None):
             end.set()
-        self._watch.ended(job_id)
+        self._watch.ended(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from filelock import FileLock, Timeout
 from engine.access import Access
 from engine.app import create_app
 from engine.catalog import load_catalog
+from engine.faults import Faults, load_faults
+from engine.faulty import CuttableProtocol
 from engine.service import Service
-from engine.settings import EngineSettings
+from engine.settings import WEBHOOK_SECRET, EngineSettings
 
 #: In the data folder, once the engine listens: its base URL. How to find one that was started on port 0.
 ADDRESS_FILE = "address"
@@ -46,19 +49,21 @@ def serve(
 
     Port 0 takes a free one; `data_dir`/address tells which. What was accepted and not done by an earlier engine in the
     same `data_dir` is carried on. `types_dir` adds types and steps (see engine.catalog). `settings` are further fields
-    of `EngineSettings`.
+    of `EngineSettings`; the secret of webhooks comes from the environment (DOCUTRAY_WEBHOOK_SECRET).
 
-    Raises `CatalogError` for types that cannot be used, `DataDirInUseError`, `ValueError` for wrong settings and
-    `OSError` when the address is taken.
+    Raises `CatalogError` for types and `FaultsError` for faults that cannot be used, `DataDirInUseError`, `ValueError`
+    for wrong settings and `OSError` when the address is taken.
     """
+    settings.setdefault("webhook_secret", os.environ.get(WEBHOOK_SECRET))
     if workers is not None:
         settings["workers"] = workers
     chosen = EngineSettings(key=key, data_dir=data_dir.absolute(), types_dir=types_dir, **settings)
     catalog = load_catalog(chosen.types_dir)
+    faults = Faults(load_faults(chosen.faults)) if chosen.faults else None
     chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     address = chosen.data_dir / ADDRESS_FILE
     with _only_engine_in(chosen.data_dir), _listening(host, port) as listener:
-        app = create_app(Service(chosen, catalog), Access(key, chosen.rate_limit_per_minute))
+        app = create_app(Service(chosen, catalog, faults), Access(key, chosen.rate_limit_per_minute))
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -66,7 +71,7 @@ def serve(
                 access_log=False,
                 server_header=False,
                 loop="asyncio",
-                http="h11",
+                http=CuttableProtocol if faults else "h11",
                 ws="none",
                 lifespan="on",
                 timeout_keep_alive=_KEEP_ALIVE,

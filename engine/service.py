@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,16 @@ from starlette.requests import Request
 from engine import errors
 from engine.catalog import Catalog
 from engine.documents import DocumentType
-from engine.pool import BasePool, Stage, Watch
+from engine.faults import Faults
+from engine.misbehaviour import Misbehaviour
+from engine.pool import BasePool, Fate, Stage, Watch
 from engine.queue import Job, Kind, Queue, Status
 from engine.readings import prune_readings
 from engine.settings import EngineSettings
 from engine.simulation import SimulatedPool
 from engine.stats import Stats
 from engine.submissions import Submission, receive
+from engine.webhooks import Webhooks
 from engine.workers import Pool
 
 logger = logging.getLogger(__name__)
@@ -40,8 +43,10 @@ class Service:
     uploads that are not complete; `readings/`.
     """
 
-    def __init__(self, settings: EngineSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: EngineSettings, catalog: Catalog, faults: Faults | None = None) -> None:
         self.catalog = catalog
+        self.stats = Stats()
+        self.misbehaviour = Misbehaviour(faults, self.stats)
         self._settings = settings
         self._files, self._incoming, self._readings = (
             settings.data_dir / name for name in ("files", "incoming", "readings")
@@ -49,14 +54,19 @@ class Service:
         for folder in (settings.data_dir, self._files, self._incoming, self._readings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._queue = Queue(settings.data_dir / "queue.db")
-        self.stats = Stats()
+        self._webhooks = Webhooks(catalog, self.stats, url=settings.webhook_url, secret=settings.webhook_secret)
         self._pool = self._new_pool(settings)
 
     def _new_pool(self, settings: EngineSettings) -> BasePool:
-        watch = _Watch(self.stats)
+        watch = _Watch(self._queue, self.stats, self.misbehaviour, self._webhooks)
         if settings.simulate is not None:
             return SimulatedPool(
-                self._queue, self.catalog, seconds=settings.simulate, at_once=settings.at_once, watch=watch
+                self._queue,
+                self.catalog,
+                seconds=settings.simulate,
+                at_once=settings.at_once,
+                seed=self.misbehaviour.seed,
+                watch=watch,
             )
         return Pool(
             self._queue,
@@ -65,6 +75,8 @@ class Service:
             size=settings.workers,
             job_seconds=settings.job_seconds,
             processing=settings.processing,
+            # A job that is stuck must not hold up others with its bytes.
+            one_reading=not self.misbehaviour.may_stick,
             watch=watch,
         )
 
@@ -79,7 +91,7 @@ class Service:
         self._queue.requeue_interrupted()
         _delete_all_but(self._files, self._queue.open_ids() if self._keeps_files else ())
         _delete_all_but(self._incoming, ())
-        async with self._pool:
+        async with self._webhooks, self._pool:
             rounds = asyncio.create_task(self._keep_tidy())
             try:
                 yield
@@ -99,7 +111,7 @@ class Service:
             await asyncio.sleep(_ROUND)
 
     async def accept(self, request: Request, kind: Kind, target: str = "") -> Job:
-        """Take in a submission and enqueue it; from then on it is not lost. Raises `ApiError`.
+        """Take in a submission and enqueue it; from then on it is not lost. Raises `ApiError`, `MisbehavedError`.
 
         `target` is the step's id; identifications and conversions bring their types with them.
         """
@@ -110,11 +122,13 @@ class Service:
             download_seconds=self._settings.download_seconds,
         ) as submission:
             job = self._job(kind, target, submission)
+            self.misbehaviour.before_acceptance(job)
             if self._keeps_files:
                 submission.upload.keep(self._files / job.id)
             self._queue.add(job)
         self.stats.accepted(job)
         self._pool.wake()
+        await self.misbehaviour.after_acceptance(job)
         return job
 
     def _job(self, kind: Kind, target: str, submission: Submission) -> Job:
@@ -161,17 +175,27 @@ class Service:
             raise errors.internal(f"{error.get('code')}: {error.get('message')}")
         return ended.result
 
-    def status_of(self, job_id: str, kind: Kind) -> tuple[Job, Stage | None]:
-        """A job of this kind and the stage it is in. Raises `ApiError`: 400 for what is no id, 404."""
+    async def status_of(self, job_id: str, kind: Kind) -> tuple[Job, Stage | None]:
+        """A job of this kind and the stage it is in.
+
+        Raises `ApiError`, 400 for what is no id and 404, and `MisbehavedError`.
+        """
         self.stats.polled(kind)
         if not _is_id(job_id):
             raise errors.invalid_id()
-        job = self._queue.get(job_id.lower())
-        if job is None or job.kind is not kind:
-            raise errors.execution_not_found()
+        job = self._job_of(job_id, kind)
+        if self.misbehaviour.active:
+            await self.misbehaviour.of_status(job)
+            job = self._job_of(job_id, kind)  # the answer may have been held back
         if job.responded_at is not None:
             self.stats.shown(job.id)
         return job, self._pool.progress(job.id)
+
+    def _job_of(self, job_id: str, kind: Kind) -> Job:
+        job = self._queue.get(job_id.lower())
+        if job is None or job.kind is not kind:
+            raise errors.execution_not_found()
+        return job
 
     def document_type(self, code_or_id: str) -> DocumentType:
         """A type. Raises `ApiError` (404)."""
@@ -182,13 +206,28 @@ class Service:
 
 
 class _Watch(Watch):
-    """Tells the statistics when jobs end."""
+    """Tells statistics and receivers how jobs go, and spoils those that a fault meets."""
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, queue: Queue, stats: Stats, misbehaviour: Misbehaviour, webhooks: Webhooks) -> None:
+        self._queue = queue
         self._stats = stats
+        self._misbehaviour = misbehaviour
+        self._webhooks = webhooks
 
-    def ended(self, job_id: str) -> None:
-        self._stats.ended(job_id)
+    def started(self, job: Job) -> Fate | None:
+        self._tell(job, self._webhooks.started)
+        return self._misbehaviour.fate(job)
+
+    def ended(self, job: Job) -> None:
+        self._stats.ended(job.id)
+        self._tell(job, self._webhooks.ended)
+
+    def _tell(self, job: Job, how: Callable[[Job, str | None], None]) -> None:
+        try:
+            if self._webhooks.wanted(job) and (now := self._queue.get(job.id)):
+                how(now, self._misbehaviour.of_webhooks(job))
+        except Exception as error:  # whatever it is, the work goes on
+            logger.warning("a webhook could not be made: %s", type(error).__name__)
 
 
 def _codes(options: Any) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: The variable that holds the secret that webhooks are signed with.
+WEBHOOK_SECRET = "DOCUTRAY_WEBHOOK_SECRET"  # noqa: S105 - a name
+
 _POSITIVE = ("workers", "rate_limit_per_minute", "most_bytes", "job_seconds", "download_seconds", "at_once")
 
 
@@ -19,7 +22,11 @@ class EngineSettings:
     download of a document submitted by URL, the vendor's 30 s.
 
     With `simulate`, nothing is read: jobs take about so many seconds, `at_once` of them at most, and answers are made
-    up. Raises `ValueError` for values that make no sense.
+    up. `faults` is a file of faults that it is to do on purpose (see engine.faults).
+
+    `webhook_url` is told about all work that names no receiver of its own; `webhook_secret` signs what is sent.
+
+    Raises `ValueError` for values that make no sense.
     """
 
     key: str = field(repr=False)
@@ -33,6 +40,9 @@ class EngineSettings:
     processing: str = "engine.processing:process"
     simulate: float | None = None
     at_once: int = 50
+    faults: Path | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.key.strip():
@@ -43,3 +53,8 @@ class EngineSettings:
                 raise ValueError(f"{name} must be greater than 0")
         if self.simulate is not None and not 0 <= self.simulate < math.inf:
             raise ValueError("simulate must be a number of seconds, 0 or more")
+        if self.webhook_url is not None:
+            if not self.webhook_url.startswith(("http://", "https://")):
+                raise ValueError("webhook_url must be an http or https address")
+            if not self.webhook_secret:
+                raise ValueError(f"webhook_url needs a secret to sign with, in {WEBHOOK_SECRET}")

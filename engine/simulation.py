@@ -16,7 +16,7 @@ from engine import made_up
 from engine.catalog import Catalog
 from engine.chance import chance
 from engine.plain_schema import Schema, plain
-from engine.pool import BasePool, Watch
+from engine.pool import BasePool, Fate, Watch, failure
 from engine.queue import Job, Kind, Queue
 
 logger = logging.getLogger(__name__)
@@ -70,27 +70,30 @@ class SimulatedPool(BasePool):
             asyncio.get_running_loop().call_later(_PAUSE, self.wake)
 
     def _begin(self, job: Job) -> None:
-        seconds = self._seconds * (0.8 + 0.4 * chance(self._seed, "latency", job.sha256, job.kind))
-        self._end_after(seconds, job)
-        self._watch.started(job)
+        fate = self._watch.started(job)
+        if fate is not Fate.STUCK:  # that would take a place for ever
+            seconds = self._seconds * (0.8 + 0.4 * chance(self._seed, "latency", job.sha256, job.kind))
+            self._end_after(seconds, job, fate)
 
-    def _end_after(self, seconds: float, job: Job) -> None:
-        self._under_way[job.id] = asyncio.get_running_loop().call_later(seconds, self._end, job)
+    def _end_after(self, seconds: float, job: Job, fate: Fate | None) -> None:
+        self._under_way[job.id] = asyncio.get_running_loop().call_later(seconds, self._end, job, fate)
 
-    def _end(self, job: Job) -> None:
+    def _end(self, job: Job, fate: Fate | None) -> None:
         try:
             result = self._result(job)
-            if result is None:
+            if fate is Fate.FAILED:
+                self._queue.fail(job.id, failure())
+            elif result is None:
                 message = "The step or type is no longer configured."
                 self._queue.fail(job.id, {"step": "", "code": "STEP_NOT_FOUND", "message": message})
             else:
                 self._queue.succeed(job.id, result)
         except Exception as error:
             logger.error("the queue cannot be served: %s", type(error).__name__)
-            self._end_after(_PAUSE, job)
+            self._end_after(_PAUSE, job, fate)
         else:
             del self._under_way[job.id]
-            self._ended(job.id)
+            self._ended(job)
             self.wake()
 
     def _result(self, job: Job) -> dict[str, Any] | None:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.queue import Job, Kind
+from engine.remembered import count, remember
 
-# What is remembered one by one, at most; the oldest is forgotten first. A quarter of a million is some 50 MB.
-MOST_REMEMBERED = 250_000
 # Times that percentiles are taken of: the latest ones. And the intents that are named as repeated.
 _MOST_TIMES, _MOST_REPEATED = 100_000, 1000
 
 _SUBMIT = ("/api/identify", "/api/convert", "/api/steps-async/")
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
 
 
 class Stats:
@@ -35,6 +32,7 @@ class Stats:
         self._submissions: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
         self._answers: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
         self._webhooks: Counter[str] = Counter()
         self._bytes: dict[int, int] = {}
         self._intents: dict[str, int] = {}
@@ -49,12 +47,12 @@ class Stats:
 
     def accepted(self, job: Job) -> None:
         self._submissions[job.kind] += 1
-        _remember(self._accepted_at, job.id, self._clock())
+        remember(self._accepted_at, job.id, self._clock())
         # A hash of the hash: what is kept for each document is small.
-        if _count(self._bytes, hash((job.kind, job.target, job.sha256))) > 1:
+        if count(self._bytes, hash((job.kind, job.target, job.sha256))) > 1:
             self._same_bytes_again += 1
         intent = (job.metadata or {}).get("trayflow_intent")
-        if isinstance(intent, str) and _count(self._intents, intent) > 1:
+        if isinstance(intent, str) and count(self._intents, intent) > 1:
             self._intents_again += 1
             if len(self._repeated) < _MOST_REPEATED:
                 self._repeated[intent] = None
@@ -66,7 +64,7 @@ class Stats:
         now = self._clock()
         if (accepted := self._accepted_at.pop(job_id, None)) is not None:
             self._latency.add(now - accepted)
-            _remember(self._ended_at, job_id, now)
+            remember(self._ended_at, job_id, now)
 
     def shown(self, job_id: str) -> None:
         """An answer told the end of a job; the first one counts."""
@@ -77,6 +75,10 @@ class Stats:
     def answered(self, how: str) -> None:
         """An answer went out: its HTTP status, or the name of what was done to it on purpose."""
         self._answers[how] += 1
+
+    def fault(self, name: str) -> None:
+        """A fault was done on purpose."""
+        self._faults[name] += 1
 
     def webhook(self, outcome: str) -> None:
         self._webhooks[outcome] += 1
@@ -96,6 +98,7 @@ class Stats:
             "lateness": self._lateness.summary(),
             "latency": self._latency.summary(),
             "answers": dict(sorted(self._answers.items())),
+            "faults": dict(sorted(self._faults.items())),
             "webhooks": _all(self._webhooks, ("sent", "failed", "lost", "doubled", "reordered")),
             **({"intents": self._intents} if intents else {}),
         }
@@ -143,14 +146,3 @@ class _Times:
 
 def _all(counts: Counter[str], names: Iterable[str]) -> dict[str, int]:
     return {str(name): counts[name] for name in names}
-
-
-def _count(counts: dict[_Key, int], key: _Key) -> int:
-    _remember(counts, key, counts.get(key, 0) + 1)
-    return counts[key]
-
-
-def _remember(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    kept[key] = value
-    if len(kept) > MOST_REMEMBERED:
-        del kept[next(iter(kept))]

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from engine.catalog import Catalog
-from engine.pool import BasePool, Stage, Watch
+from engine.pool import BasePool, Fate, Stage, Watch, failure
 from engine.queue import Job, Kind, Queue
 from engine.work import WORK, Work
 
@@ -31,6 +31,8 @@ MOST_ATTEMPTS = 3
 _LONGEST_ANSWER = 64 * 2**20
 # Seconds before the queue is tried again after it could not be read or written.
 _PAUSE = 1.0
+# How the names of variables end that hold secrets.
+_SECRETS = ("_KEY", "_TOKEN", "_SECRET")
 
 
 class WorkerFailedError(Exception):
@@ -41,6 +43,7 @@ class Pool(BasePool):
     """`size` workers that process the jobs of `queue`, whose files are `files`/<job id>.
 
     `processing` is the import path of an `engine.work.Process`. A job that takes longer than `job_seconds` is ended.
+    With `one_reading`, jobs with the same bytes wait for each other (see `Queue.claim`).
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Pool(BasePool):
         size: int,
         job_seconds: float,
         processing: str,
+        one_reading: bool = True,
         watch: Watch | None = None,
     ) -> None:
         super().__init__(queue, watch)
@@ -59,6 +63,7 @@ class Pool(BasePool):
         self._files = data_dir / "files"
         self._size = size
         self._job_seconds = job_seconds
+        self._one_reading = one_reading
         self._command = worker_command(processing, data_dir / "readings")
         self._lanes: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -80,20 +85,22 @@ class Pool(BasePool):
     async def _lane(self) -> None:
         worker = Worker(self._command)
         job: Job | None = None
+        fate: Fate | None = None
         try:
             with contextlib.suppress(WorkerFailedError):  # the first job will tell
                 await worker.start()
             while True:
                 try:
                     if job is None:
-                        job = self._queue.claim()
+                        job = self._queue.claim(one_reading=self._one_reading)
                         if job is None:
                             # Nothing can come in between: there is no pause for others since the claim.
                             self._changed.clear()
                             await self._changed.wait()
                             continue
-                        self._watch.started(job)
-                    await self._process(worker, job)
+                        fate = self._watch.started(job)
+                    if fate is not Fate.STUCK:
+                        await self._process(worker, job, fate)
                     job = None
                     self.wake()
                 except Exception as error:  # a full disk, most likely; the job is kept and tried again
@@ -102,14 +109,16 @@ class Pool(BasePool):
         finally:
             await worker.stop()
 
-    async def _process(self, worker: Worker, job: Job) -> None:
+    async def _process(self, worker: Worker, job: Job, fate: Fate | None) -> None:
         work = self._work(job)
-        if work is None:
+        if fate is Fate.FAILED:
+            self._queue.fail(job.id, failure())
+        elif work is None:
             self._queue.fail(job.id, _error("", "STEP_NOT_FOUND", "The step or type is no longer configured."))
         else:
             await self._attempt(worker, job, work)
         (self._files / job.id).unlink(missing_ok=True)
-        self._ended(job.id)
+        self._ended(job)
 
     async def _attempt(self, worker: Worker, job: Job, work: Work) -> None:
         for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -228,7 +237,7 @@ def worker_command(processing: str, readings: Path) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Ours without secrets: a worker handles files from strangers. One thread a worker is what was measured as best."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(("_KEY", "_TOKEN"))}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(_SECRETS)}
     return kept | {"OMP_NUM_THREADS": "1"}
 
 

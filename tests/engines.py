@@ -24,7 +24,7 @@ from pathlib import Path
 from engine.serve import serve
 options = json.loads(sys.argv[1])
 serve(0, options.pop("key"), data_dir=Path(options.pop("data_dir")), **{
-    name: Path(value) if name == "types_dir" else value for name, value in options.items()
+    name: Path(value) if name in ("types_dir", "faults") else value for name, value in options.items()
 })
 """
 

@@ -81,13 +81,14 @@ def test_a_long_answer(jobs: Jobs) -> None:
 
 
 def test_workers_know_no_secrets(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of the service's environment are not handed to processes that read files from strangers."""
+    """Keys and secrets of the service's environment are not handed to processes that read files from strangers."""
     monkeypatch.setenv("DOCUTRAY_API_KEY", "made-up")
+    monkeypatch.setenv("DOCUTRAY_WEBHOOK_SECRET", "made-up")
     monkeypatch.setenv("HARMLESS", "yes")
     [job] = jobs.done(jobs.add(order("environment")))
     assert job.result is not None
     assert job.result["data"]["HARMLESS"] == "yes"
-    assert "DOCUTRAY_API_KEY" not in job.result["data"]
+    assert not {"DOCUTRAY_API_KEY", "DOCUTRAY_WEBHOOK_SECRET"} & set(job.result["data"])
 
 
 @pytest.mark.parametrize("processing", ["no_such_module:process", "tests.obedient:no_such_function"])
