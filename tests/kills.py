@@ -151,8 +151,8 @@ class Place:
             documents = {row.id: row for row in connection.execute(select(s.documents))}
             submissions = {row.id: row for row in connection.execute(select(s.submissions))}
         ledger.close()
-        with self.client as client:
-            stats = client.get("/__stats", params={"intents": "true"}).json()
+        stats = self.client.get("/__stats", params={"intents": "true"}).json()
+        self.client.close()
         accepted = Counter(stats["intents"])
         self._check_documents(documents, submissions)
         self._check_rows({id_ for id_, row in documents.items() if row.outcome == "written"})

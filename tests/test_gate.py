@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.now += max(seconds, 0.001)  # as a real clock, which never stands still
         await asyncio.sleep(0)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.testing.utilities import prefect_test_harness
-from reportlab.pdfgen.canvas import Canvas
 
 from flows.ingest import ingest
+from tests.flowing import endings, put, rows, run
 from tests.scripted import Scripted, serving
 from trayflow.endings import failed_checks
 from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
@@ -57,35 +55,6 @@ def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted) ->
     monkeypatch.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
     (tmp_path / "inbox").mkdir()
     return tmp_path / "inbox"
-
-
-def put(inbox: Path, name: str, text: str | None = None) -> Path:
-    buffer = io.BytesIO()
-    canvas = Canvas(buffer)
-    canvas.drawString(100, 700, text or name)
-    canvas.save()
-    (inbox / name).write_bytes(buffer.getvalue())
-    return inbox / name
-
-
-def run(inbox: Path, **options: Any) -> Summary:
-    return asyncio.run(ingest(str(inbox), str(inbox.parent / "tables"), **options))
-
-
-def rows(inbox: Path, table: str = "invoice") -> list[dict[str, str]]:
-    with (inbox.parent / "tables" / f"{table}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def endings(inbox: Path) -> dict[str, str | None]:
-    """Each document's reason code, or its outcome where there is none, by key."""
-    seen: dict[str, str | None] = {}
-    ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
-    with ledger._database.reading() as connection:
-        for row in connection.exec_driver_sql("SELECT key, outcome, reason FROM documents"):
-            seen[row.key] = row.reason or row.outcome
-    ledger.close()
-    return seen
 
 
 def test_documents_become_rows(inbox: Path, service: Scripted) -> None:
