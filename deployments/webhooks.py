@@ -207,7 +207,8 @@ class Receiver:
             async with asyncio.timeout(LOOK_SECONDS):
                 return await asyncio.to_thread(find)
         except (LedgerError, TimeoutError) as error:
-            _refuse(503, f"the ledger cannot be asked now. {error}")
+            log.warning("%s", error if isinstance(error, LedgerError) else "The ledger does not answer.")
+            _refuse(503, "the ledger cannot be asked now")
 
 
 def secret_in_environment() -> bytes:
