@@ -176,6 +176,33 @@ def up(
     return DONE
 
 
+@app.command(
+    help_epilogue="""\
+Examples:
+  DOCUTRAY_WEBHOOK_SECRET=… trayflow webhooks --port 8700
+  trayflow webhooks --port 8700 --ledger postgresql://trayflow@db/trayflow
+"""
+)
+def webhooks(
+    *,
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")],
+    host: Annotated[str, Parameter(help="Address to listen on; by default 127.0.0.1, behind a proxy of yours.")] = (
+        "127.0.0.1"
+    ),
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+) -> int:
+    """Receive the events of the DocuTray service until Ctrl-C: runs then need not wait for their next poll.
+
+    The secret of the webhook endpoint is read from DOCUTRAY_WEBHOOK_SECRET.
+    """
+    from deployments.webhooks import serve
+
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(_settings(config, ledger), port, host, _say)
+    return DONE
+
+
 @app.command(help_epilogue="Examples:\n  trayflow doctor\n  trayflow doctor --json")
 def doctor(*, config: ConfigOption = None, ledger: LedgerOption = None, json: JsonOption = False) -> int:
     """Look at settings, ledger, service, steps and Prefect server, and say what to do where something is wrong."""

@@ -196,21 +196,23 @@ class Submissions:
         """The service speaks of a submission under this id, and may say that it has `ended`: nothing it says twice, or
         late, changes anything.
 
-        An unknown one is thereby known to be accepted; a document that had ended for want of news is under way again.
+        An unknown one is thereby known to be accepted, and so is one that seemed refused: it is not sent again. A
+        document that had ended for want of news is under way again. A submission known under another id is left alone.
         Returns the submission as it now stands.
         """
         c = s.submissions.c
-        doubtful = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
+        doubtful = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.REFUSED)
         with self._database.writing() as connection:
             here = update(s.submissions).where(c.id == submission_id)
             connection.execute(here.where(c.remote_id.is_(None)).values(remote_id=remote_id))
-            known = {"state": SubmissionState.ACCEPTED, "accepted_at": c.intended_at, "message": None}
+            here = here.where(c.remote_id == remote_id)
+            known = {"state": SubmissionState.ACCEPTED, "accepted_at": c.intended_at, "code": None, "message": None}
             connection.execute(here.where(c.state.in_(doubtful)).values(known))
             if ended:
                 waiting = and_(c.state == SubmissionState.ACCEPTED, c.told_at.is_(None))
                 connection.execute(here.where(waiting).values(told_at=_now()))
             submission = _there(rows.find_submission(connection, submission_id))
-            if submission.state is SubmissionState.ACCEPTED:
+            if submission.state is SubmissionState.ACCEPTED and submission.remote_id == remote_id:
                 _reopen(connection, submission.document_id)
             return submission
 
