@@ -76,3 +76,15 @@ def test_the_next_time_is_drawn_anew() -> None:
     assert faults.sent(again) == 2
     assert faults.of_execution(first) == before
     assert {faults.of_execution(one) for one in (first, again)} == {None, "failed"}
+
+
+def test_every_setting_is_documented(tmp_path: Path) -> None:
+    """The file in the documentation names every setting there is, and can be used."""
+    text = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text(encoding="utf-8")
+    path = tmp_path / "faults.toml"
+    path.write_text(text.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    shown = load_faults(path).model_dump(exclude_unset=True)
+    assert {group: set(names) for group, names in shown.items() if group != "seed"} == {
+        group: set(names) for group, names in FaultSettings().model_dump().items() if group != "seed"
+    }
+    assert "seed" in shown

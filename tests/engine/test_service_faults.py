@@ -214,7 +214,7 @@ def test_failed_executions(start: Start) -> None:
 
 
 def test_stuck_executions_hold_nothing_up(start: Start) -> None:
-    """Work that is stuck stays PROCESSING; what was submitted after it is done, even where one place is all there is."""
+    """Work that is stuck stays PROCESSING; what came after it is done, even where one place is all there is."""
     faults = "seed = 3\n[executions]\nstuck = 0.5"
     engine = start(faults, at_once=1)
     with engine.client() as client:
