@@ -125,7 +125,7 @@ def bring_through(ledger: Ledger, number: int, known: int, timed: Timed) -> None
     timed("durations", ledger.submissions.durations, Kind.IDENTIFY, "")
     timed("renew", ledger.runs.renew, "run", 600)
     timed("in_doubt", ledger.submissions.in_doubt)
-    timed("let_go", ledger.let_go, [document.id])
+    timed("let_go", ledger.let_go, [document.id], "run")
     assert timed("end", ledger.end, document.id, "run", Ending(Outcome.REVIEW, "", Reason.NO_ROUTE))
 
 

@@ -76,7 +76,7 @@ async def _discovered(tray: Tray, do: DocumentTasks) -> AsyncIterator[Document]:
 async def _let_go(tray: Tray, held: list[Document]) -> AsyncIterator[Document]:
     """Documents that other runs held and hold no more: those that ended are counted, the others are to be taken up."""
     seen = {document.id: document.outcome for document in held}
-    free = await asyncio.to_thread(tray.ledger.let_go, list(seen))
+    free = await asyncio.to_thread(tray.ledger.let_go, list(seen), tray.run_id)
     held[:] = [document for document in held if document.id not in free]
     for document in free.values():
         if document.outcome is None or document.outcome is seen[document.id]:

@@ -76,11 +76,11 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 def accepted(body: bytes) -> Accepted:
     """The id of a submission that was taken. Raises `GarbledAnswerError` when there is none to be found."""
-    answer = _unwrapped(parsed(body))
+    answer = unwrapped(parsed(body))
     ids = _ids(answer)
     if not ids:
         raise GarbledAnswerError("it holds no id")
-    return Accepted(remote_id=ids[0], status=_status(answer) or Status.ENQUEUED)
+    return Accepted(remote_id=ids[0], status=status_of(answer) or Status.ENQUEUED)
 
 
 def progress(answer: Mapping[str, Any], remote_id: str) -> Progress:
@@ -88,11 +88,11 @@ def progress(answer: Mapping[str, Any], remote_id: str) -> Progress:
 
     Reading the `raw` of a progress gives the same progress again.
     """
-    answer = _unwrapped(answer)
+    answer = unwrapped(answer)
     ids = _ids(answer)
     if ids and remote_id not in ids:
         raise GarbledAnswerError("it is about another submission")
-    status = _status(answer)
+    status = status_of(answer)
     if status is None:
         raise GarbledAnswerError("it holds no status")
     succeeded = status == Status.SUCCESS
@@ -104,7 +104,7 @@ def progress(answer: Mapping[str, Any], remote_id: str) -> Progress:
             data=_data(answer) if succeeded else None,
             validation=_validation(answer),
             failure=_failure(answer) if status == Status.ERROR else None,
-            metadata=_metadata(answer),
+            metadata=metadata_of(answer),
             raw=dict(answer),
         )
     except ValidationError:
@@ -173,7 +173,7 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _unwrapped(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def unwrapped(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take off the `data` envelope that one of the vendor's documents shows; extracted fields are no envelope."""
     inner = answer.get("data")
     if not isinstance(inner, Mapping) or "status" in answer or _ids(answer):
@@ -182,10 +182,10 @@ def _unwrapped(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _ids(answer: Mapping[str, Any]) -> list[str]:
-    return [found for name in ID_NAMES if (found := _id(answer.get(name)))]
+    return [found for name in ID_NAMES if (found := id_of(answer.get(name)))]
 
 
-def _id(value: Any) -> str | None:
+def id_of(value: Any) -> str | None:
     """An id that can be asked for again: it becomes a part of an address."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -194,7 +194,7 @@ def _id(value: Any) -> str | None:
     return value if value.isprintable() and not any(c.isspace() for c in value) else None
 
 
-def _status(answer: Mapping[str, Any]) -> str | None:
+def status_of(answer: Mapping[str, Any]) -> str | None:
     status = answer.get("status")
     if not isinstance(status, str) or not (word := said(status).upper()[:LONGEST_STATUS]):
         return None
@@ -275,7 +275,7 @@ def _failure(answer: Mapping[str, Any]) -> Failure:
     return failure_in(answer) or Failure()
 
 
-def _metadata(answer: Mapping[str, Any]) -> dict[str, Any]:
+def metadata_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """What we sent along. Multipart sends it as text, which may come back as such."""
     metadata = answer.get("document_metadata")
     if isinstance(metadata, str):

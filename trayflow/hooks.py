@@ -85,18 +85,18 @@ def read_event(body: bytes, name: str | None = None) -> Heard:
     `GarbledAnswerError` when it is no JSON object, or holds no id.
     """
     answer = answers.parsed(body)
-    event = answers._unwrapped(answer)
+    event = answers.unwrapped(answer)
     # The last names of an id are those of events; the general ones might be of something else as well.
-    found = {word: id_ for word in reversed(answers.ID_NAMES) if (id_ := answers._id(event.get(word)))}
+    found = {word: id_ for word in reversed(answers.ID_NAMES) if (id_ := answers.id_of(event.get(word)))}
     if not found:
         raise answers.GarbledAnswerError("it holds no id")
-    intent = (answers._metadata(event) or answers._metadata(answer)).get("trayflow_intent")
+    intent = (answers.metadata_of(event) or answers.metadata_of(answer)).get("trayflow_intent")
     named = _EVENT.fullmatch((name or "").strip().upper())
     words = [*found, named[1]] if named else [*found]
     return Heard(
         remote_ids=tuple(dict.fromkeys(found.values())),
         intent=intent if isinstance(intent, str) and _INTENT.fullmatch(intent) else None,
         kind=next((_KINDS[word] for word in words if word in _KINDS), None),
-        ended=answers._status(event) in _FINAL or (named is not None and named[2] != "STARTED"),
+        ended=answers.status_of(event) in _FINAL or (named is not None and named[2] != "STARTED"),
         name=named[0] if named else "",
     )

@@ -19,7 +19,7 @@ from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.runs import Runs
-from trayflow.ledger.submission import Submission
+from trayflow.ledger.submission import Submission, SubmissionState
 from trayflow.ledger.submissions import AT_ONCE, Submissions
 from trayflow.models import (
     Document,
@@ -32,6 +32,7 @@ from trayflow.models import (
     TableState,
     TypeSchema,
 )
+from trayflow.reasons import Reason
 
 
 def document_id(source: str, key: str, version: str) -> str:
@@ -112,10 +113,10 @@ class Ledger:
                 connection.execute(rows.select_documents().where(s.documents.c.id == document_id)).one()
             )
 
-    def let_go(self, document_ids: Sequence[str]) -> dict[str, Document]:
-        """Those of these documents that have ended, or that no living run holds, as they stand now."""
+    def let_go(self, document_ids: Sequence[str], run_id: str) -> dict[str, Document]:
+        """Those of these documents that have ended, or that no other living run holds, as they stand now."""
         d, found = s.documents.c, {}
-        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now(), s.runs.c.id != run_id)
         free = or_(d.outcome.is_not(None), d.claimed_by.is_(None), d.claimed_by.not_in(living))
         with self._database.reading() as connection:
             for start in range(0, len(document_ids), AT_ONCE):
@@ -138,10 +139,16 @@ class Ledger:
             return None if owner == document_id else owner
 
     def end(self, document_id: str, run_id: str, ending: Ending) -> bool:
-        """Give a document its outcome. `False` when it has one already, or when another run holds it now."""
-        d = s.documents.c
+        """Give a document its outcome.
+
+        `False` when it has one already, when another run holds it now, or when it is to end for want of news that have
+        come in this moment.
+        """
+        d, u = s.documents.c, s.submissions.c
         ended = {"reason": ending.reason, "message": ending.message, "duplicate_of": ending.duplicate_of}
         mine = update(s.documents).where(d.id == document_id, d.outcome.is_(None), d.claimed_by == run_id)
+        if ending.reason is Reason.SUBMISSION_UNKNOWN:
+            mine = mine.where(exists().where(u.document_id == document_id, u.state == SubmissionState.UNKNOWN))
         with self._database.writing() as connection:
             return connection.execute(mine.values(_ended(ending.outcome) | ended)).rowcount == 1
 
