@@ -100,10 +100,10 @@ def measure(who: str, root: Path, count: int, window: int) -> dict[str, Any]:
             str(root / "inbox"),
             str(window),
         ]
-        server_before = cpu_seconds("prefect.server")
+        server_before = cpu_seconds("prefect server start")
         done = subprocess.run(command, env=env, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
         figures: dict[str, Any] = json.loads(done.stdout)
-        figures["server_cpu"] = cpu_seconds("prefect.server") - server_before
+        figures["server_cpu"] = cpu_seconds("prefect server start") - server_before
         figures["twin_cpu"] = cpu_seconds("-m engine --port")
         headers = {"Authorization": f"Bearer {KEY}"}
         figures["stats"] = httpx.get(f"{url}/__stats", headers=headers, trust_env=False).json()

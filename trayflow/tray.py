@@ -12,9 +12,11 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from trayflow.breaker import Breaker
 from trayflow.client import DocuTray
@@ -22,6 +24,7 @@ from trayflow.destinations import open_destination
 from trayflow.destinations.csv import CsvFolder
 from trayflow.durations import Durations
 from trayflow.errors import LedgerError, RejectedError, ServiceUnreachableError, SettingsError, TransientError
+from trayflow.failures import back_off, jittered
 from trayflow.gate import Gate
 from trayflow.ledger import Ledger, Share, Submission
 from trayflow.models import Found, Kind, Outcome, TypeSchema
@@ -42,6 +45,8 @@ DEFAULT_STEP = "extract-{code}"
 
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Tally:
@@ -209,12 +214,25 @@ async def _running(ledger: Ledger, settings: Settings, key: str) -> AsyncIterato
 async def _account(service: DocuTray, settings: Settings) -> tuple[dict[str, str], dict[str, TypeSchema]]:
     """The steps to use by type, and the types' schemas: what the settings say, checked against the account."""
     routing = settings.routing
+
+    async def answered(ask: Callable[[], Awaitable[T]]) -> T:
+        """A service that fails once does not stop a run; nobody at its address does, and at once."""
+        for delay in back_off(settings.limits):
+            try:
+                return await ask()
+            except TransientError as error:
+                if error.status is None:
+                    raise
+            await asyncio.sleep(jittered(delay))
+        return await ask()
+
     try:
-        types = {known.code for known in await service.document_types()}
+        types = {known.code for known in await answered(service.document_types)}
         wanted = {code: stated.step for code, stated in routing.types.items()} or {
             code: DEFAULT_STEP.format(code=code) for code in sorted(types)
         }
-        steps = {code: step for code, step in wanted.items() if await service.step_is_known(step)}
+        known = {step: await answered(partial(service.step_is_known, step)) for step in sorted(set(wanted.values()))}
+        steps = {code: step for code, step in wanted.items() if known[step]}
         if unknown := sorted({*routing.types, *routing.candidates} - types):
             raise SettingsError(
                 f"The account has no document type {', '.join(unknown)}; it has {', '.join(sorted(types)) or 'none'}."
@@ -223,7 +241,7 @@ async def _account(service: DocuTray, settings: Settings) -> tuple[dict[str, str
             raise SettingsError(f"The account has no step {', '.join(lost)}: see [routing.types] in your settings.")
         if not steps:
             raise SettingsError("No route is set: name a step for each document type under [routing.types].")
-        schemas = {code: await _schema(service, code) for code in steps}
+        schemas = {code: await answered(partial(_schema, service, code)) for code in steps}
     except TransientError as error:
         if error.status is None:
             raise _unreachable(settings) from None
