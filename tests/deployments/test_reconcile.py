@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from filelock import FileLock
 
 from deployments import lasting, prefect_server
+from deployments.cli import main
 from tests.deployments.commands import trayflow
 from tests.deployments.conftest import account_at
 from tests.engines import start_engine
@@ -26,6 +28,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+Command = Callable[..., CompletedProcess[str]]
 
 RUN = ("run", "inbox", "--to", "tables")
 
@@ -58,6 +62,25 @@ def account(service: Remembering) -> dict[str, str]:
 
 
 @pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """A command in this process, which is quicker than one of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DOCUTRAY_API_KEY", "DOCUTRAY_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            code = main(list(arguments))
+        said, complained = capsys.readouterr()
+        return CompletedProcess(arguments, code, said, complained)
+
+    return call
+
+
+@pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """The ledger that the commands of this folder use."""
     opened = Ledger.open(f"sqlite:///{tmp_path / '.trayflow' / 'ledger.db'}")
@@ -81,17 +104,17 @@ def state(ledger: Ledger, submission: Submission) -> SubmissionState:
     return found.state
 
 
-def test_nothing_in_doubt_is_said(tmp_path: Path) -> None:
+def test_nothing_in_doubt_is_said(command: Command) -> None:
     """Exit code 0, for a person and as JSON."""
-    done = trayflow("reconcile", cwd=tmp_path)
+    done = command("reconcile")
     assert (done.returncode, done.stdout) == (0, "No submission is in doubt.\n"), done.stderr
-    assert json.loads(trayflow("reconcile", "--json", cwd=tmp_path).stdout) == {"in_doubt": []}
+    assert json.loads(command("reconcile", "--json").stdout) == {"in_doubt": []}
 
 
-def test_what_is_in_doubt_is_shown_with_what_is_known(tmp_path: Path, ledger: Ledger) -> None:
+def test_what_is_in_doubt_is_shown_with_what_is_known(command: Command, ledger: Ledger) -> None:
     """Document, question, intent, when and how its POST ended, what the next run does, and what can be done."""
     submission = in_doubt(ledger)
-    done = trayflow("reconcile", cwd=tmp_path)
+    done = command("reconcile")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:9] == [
         "1 submission may have been accepted, and nobody saw it:",
@@ -105,7 +128,7 @@ def test_what_is_in_doubt_is_shown_with_what_is_known(tmp_path: Path, ledger: Le
         "  next run   leaves the document where it is",
     ]
     assert "trayflow reconcile --never-arrived INTENT" in done.stdout
-    (doubt,) = json.loads(trayflow("reconcile", "--json", cwd=tmp_path).stdout)["in_doubt"]
+    (doubt,) = json.loads(command("reconcile", "--json").stdout)["in_doubt"]
     assert (doubt["key"], doubt["kind"], doubt["intent"]) == ("a.pdf", "execute", submission.id)
 
 
@@ -120,7 +143,7 @@ def test_what_is_in_doubt_is_shown_with_what_is_known(tmp_path: Path, ledger: Le
         ({"ON_UNKNOWN": "resubmit", "RESUBMISSIONS": "1"}, "sent 2 times"),
     ],
 )
-def test_the_policy_is_told(tmp_path: Path, ledger: Ledger, policy: dict[str, str], says: str) -> None:
+def test_the_policy_is_told(command: Command, ledger: Ledger, policy: dict[str, str], says: str) -> None:
     """For a document that is under way: what the next run does with its submission."""
     (id_,) = held(ledger, "a.pdf")
     submission, _ = ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
@@ -130,13 +153,13 @@ def test_the_policy_is_told(tmp_path: Path, ledger: Ledger, policy: dict[str, st
         ledger.submissions.intend(id_, Kind.IDENTIFY, "run")
     ledger.runs.end("run")
     env = {f"TRAYFLOW_UNKNOWN__{name}": value for name, value in policy.items()}
-    (doubt,) = json.loads(trayflow("reconcile", "--json", cwd=tmp_path, env=env).stdout)["in_doubt"]
+    (doubt,) = json.loads(command("reconcile", "--json", env=env).stdout)["in_doubt"]
     assert says in doubt["next_run"]
     assert doubt["outcome"] is None
 
 
 def test_an_id_settles_a_cut_submission(
-    inbox: Path, tmp_path: Path, ledger: Ledger, env: dict[str, str], service: Remembering
+    command: Command, inbox: Path, tmp_path: Path, ledger: Ledger, env: dict[str, str], service: Remembering
 ) -> None:
     """The next run writes the row, and submits nothing."""
     for name in ("b.pdf", "c.pdf"):
@@ -144,20 +167,22 @@ def test_an_id_settles_a_cut_submission(
     service.execute.append("cut")
     assert json.loads(trayflow(*RUN, "--json", cwd=tmp_path, env=env).stdout)["review"] == 1
     service.metadata["vendors-id"] = {"trayflow_intent": service.accepted[-1][1]}
-    done = trayflow("reconcile", "--id", "vendors-id", cwd=tmp_path, env=env)
+    done = command("reconcile", "--id", "vendors-id", env=env)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "vendors-id: Settled: it was accepted, as the execution of a.pdf. "
         "The document is under way: the next `trayflow run` carries on.\n"
     )
-    assert "Known already" in trayflow("reconcile", "--id", "vendors-id", cwd=tmp_path, env=env).stdout
+    assert "Known already" in command("reconcile", "--id", "vendors-id", env=env).stdout
     summary = json.loads(trayflow(*RUN, "--json", cwd=tmp_path, env=env).stdout)
     assert (summary["written"], summary["submissions"]) == (1, {"identify": 0, "execute": 0})
     assert len(service.accepted) == 2
-    assert json.loads(trayflow("reconcile", "--json", cwd=tmp_path, env=env).stdout) == {"in_doubt": []}
+    assert json.loads(command("reconcile", "--json", env=env).stdout) == {"in_doubt": []}
 
 
-def test_a_foreign_id_is_refused(tmp_path: Path, ledger: Ledger, account: dict[str, str], service: Remembering) -> None:
+def test_a_foreign_id_is_refused(
+    command: Command, ledger: Ledger, account: dict[str, str], service: Remembering
+) -> None:
     """No intent, another ledger's, one that was given up, or nothing the service knows: said, and exit code 1."""
     given_up = in_doubt(ledger, Kind.IDENTIFY)
     ledger.submissions.supersede(given_up.id)
@@ -165,7 +190,7 @@ def test_a_foreign_id_is_refused(tmp_path: Path, ledger: Ledger, account: dict[s
     service.metadata |= {"no": {"mine": "yes"}, "other": {"trayflow_intent": "00"}}
     service.metadata["old"] = {"trayflow_intent": given_up.id}
     ids = ("no", "other", "old", "unknown")
-    done = trayflow("reconcile", *(word for id_ in ids for word in ("--id", id_)), cwd=tmp_path, env=account)
+    done = command("reconcile", *(word for id_ in ids for word in ("--id", id_)), env=account)
     assert (done.returncode, done.stdout) == (1, "")
     for line, says in zip(
         done.stderr.splitlines(),
@@ -177,12 +202,12 @@ def test_a_foreign_id_is_refused(tmp_path: Path, ledger: Ledger, account: dict[s
 
 
 def test_an_id_settles_only_what_is_in_doubt(
-    tmp_path: Path, ledger: Ledger, account: dict[str, str], service: Remembering
+    command: Command, ledger: Ledger, account: dict[str, str], service: Remembering
 ) -> None:
     """A second id for an accepted submission is refused; each id is settled by itself."""
     submission = in_doubt(ledger)
     service.metadata |= {"one": {"trayflow_intent": submission.id}, "two": {"trayflow_intent": submission.id}}
-    done = trayflow("reconcile", "--id", "one", "--id", "two", "--json", cwd=tmp_path, env=account)
+    done = command("reconcile", "--id", "one", "--id", "two", "--json", env=account)
     told = json.loads(done.stdout)
     assert (done.returncode, told["ok"]) == (1, False)
     assert [one["ok"] for one in told["settled"]] == [True, False]
@@ -190,7 +215,7 @@ def test_an_id_settles_only_what_is_in_doubt(
 
 
 def test_what_never_arrived_is_sent_again(
-    inbox: Path, tmp_path: Path, ledger: Ledger, env: dict[str, str], service: Remembering
+    command: Command, inbox: Path, tmp_path: Path, ledger: Ledger, env: dict[str, str], service: Remembering
 ) -> None:
     """A person saw that the service has it not: the next run sends the same intent, and the row is written."""
     for name in ("b.pdf", "c.pdf"):
@@ -198,21 +223,21 @@ def test_what_never_arrived_is_sent_again(
     service.identify.append("cut")
     trayflow(*RUN, cwd=tmp_path, env=env)
     (doubt,) = ledger.submissions.in_doubt()
-    done = trayflow("reconcile", "--never-arrived", doubt.submission.id, cwd=tmp_path)
+    done = command("reconcile", "--never-arrived", doubt.submission.id)
     assert done.returncode == 0, done.stderr
     assert "the identification of a.pdf will be sent again" in done.stdout
     assert json.loads(trayflow(*RUN, "--json", cwd=tmp_path, env=env).stdout)["written"] == 1
     assert [intent for kind, intent in service.intents if kind == "identify"] == [doubt.submission.id] * 2
 
 
-def test_what_is_not_in_doubt_cannot_have_been_lost(tmp_path: Path, ledger: Ledger) -> None:
+def test_what_is_not_in_doubt_cannot_have_been_lost(command: Command, ledger: Ledger) -> None:
     """An accepted one, one that no ledger knows, one that a run works on: exit code 1, and nothing changed."""
     accepted = in_doubt(ledger)
     ledger.submissions.hear(accepted.id, "remote", ended=False)
     (id_,) = held(ledger, "b.pdf", by="another")
     sending, _ = ledger.submissions.intend(id_, Kind.IDENTIFY, "another")
     intents = (accepted.id, "00", sending.id)
-    done = trayflow("reconcile", *(word for one in intents for word in ("--never-arrived", one)), cwd=tmp_path)
+    done = command("reconcile", *(word for one in intents for word in ("--never-arrived", one)))
     assert (done.returncode, done.stdout) == (1, "")
     first, second, third = done.stderr.splitlines()
     assert first.endswith("It is not in doubt: it is accepted under the id remote.")
@@ -221,17 +246,17 @@ def test_what_is_not_in_doubt_cannot_have_been_lost(tmp_path: Path, ledger: Ledg
     assert state(ledger, sending) is SubmissionState.INTENDED
 
 
-def test_without_a_service_an_id_cannot_be_asked_for(tmp_path: Path, ledger: Ledger) -> None:
+def test_without_a_service_an_id_cannot_be_asked_for(command: Command, ledger: Ledger) -> None:
     """Neither a key nor `trayflow up`: exit code 2, with what to do."""
-    done = trayflow("reconcile", "--id", "x", cwd=tmp_path)
+    done = command("reconcile", "--id", "x")
     assert (done.returncode, done.stdout) == (2, "")
     assert "DOCUTRAY_API_KEY" in done.stderr
     assert "trayflow up" in done.stderr
 
 
-def test_a_refused_key_is_one_line(tmp_path: Path, account: dict[str, str], service: Remembering) -> None:
+def test_a_refused_key_is_one_line(command: Command, account: dict[str, str], service: Remembering) -> None:
     """It concerns every id: exit code 1."""
-    done = trayflow("reconcile", "--id", "x", "--id", "y", cwd=tmp_path, env=account | {"DOCUTRAY_API_KEY": "wrong"})
+    done = command("reconcile", "--id", "x", "--id", "y", env=account | {"DOCUTRAY_API_KEY": "wrong"})
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "key" in done.stderr
 
