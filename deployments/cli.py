@@ -217,6 +217,89 @@ def doctor(*, config: ConfigOption = None, ledger: LedgerOption = None, json: Js
     return DONE if well else STOPPED
 
 
+@app.command(
+    help_epilogue="""\
+Examples:
+  trayflow reconcile
+  trayflow reconcile --id 0b9f5c2e-6a0c-4c39-9d0a-4f6f7a3d9a11
+  trayflow reconcile --never-arrived 3f0c5d1e9a7b4c628d1f0e2a3b4c5d6e
+"""
+)
+def reconcile(
+    *,
+    ids: Annotated[
+        tuple[str, ...], Parameter(name="--id", help="An id that the service has: ask it whose that is.")
+    ] = (),
+    never_arrived: Annotated[
+        tuple[str, ...], Parameter(help="An intent that the service never got: the next run sends it again.")
+    ] = (),
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Show submissions that may have been accepted without anybody seeing it, or settle them.
+
+    --id and --never-arrived may be given several times.
+    """
+    from deployments.reconcile import Settled, doubt_lines, doubts, settle
+
+    settings = _settings(config, ledger)
+    if not ids and not never_arrived:
+        found = doubts(settings)
+        in_doubt = {"in_doubt": [doubt.model_dump(mode="json") for doubt in found]}
+        _say(json_format.dumps(in_doubt, ensure_ascii=False) if json else "\n".join(doubt_lines(found)))
+        return DONE
+    settled: list[Settled] = []
+
+    def tell(one: Settled) -> None:
+        settled.append(one)
+        if not json:
+            (_say if one.ok else _complain)(f"{one.name}: {one.message}")
+
+    well = settle(settings, ids, never_arrived, tell)
+    if json:
+        _say(json_format.dumps({"ok": well, "settled": [one.model_dump() for one in settled]}, ensure_ascii=False))
+    return DONE if well else STOPPED
+
+
+@app.command(
+    help_epilogue="""\
+Examples:
+  trayflow retry --reason rejected
+  trayflow retry --reason low_confidence --type invoice --key '2026/*'
+  trayflow retry --reason execution_failed --again --dry-run
+  trayflow retry --all
+"""
+)
+def retry(
+    *,
+    reason: Annotated[tuple[str, ...], Parameter(help="Reason code, such as low_confidence or rejected.")] = (),
+    type_: Annotated[tuple[str, ...], Parameter(name="--type", help="Document type that it was identified as.")] = (),
+    key: Annotated[str | None, Parameter(help="Glob over the whole key: * crosses folders.")] = None,
+    all_: Annotated[bool, Parameter(name="--all", help="Every document in review or quarantine.")] = False,
+    again: Annotated[bool, Parameter(help="Submit anew what was paid for: the last submission of each.")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask before something is paid for again.")] = False,
+    dry_run: Annotated[bool, Parameter(help="Show what would be put back, and change nothing.")] = False,
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Put documents that ended in review or in quarantine back: the next run takes them up.
+
+    Without --again nothing that was paid for is submitted anew. --reason and --type may be given several times.
+    """
+    from deployments import retry as retrying
+
+    meant = retrying.wanted(reason, type_, key, all_)
+    agree = (lambda _: True) if yes else retrying.ask
+    retried = retrying.retry(_settings(config, ledger), meant, again=again, dry_run=dry_run, agree=agree)
+    if retried is None:
+        _complain("trayflow: nothing was changed.")
+        return STOPPED
+    _say(retried.model_dump_json() if json else "\n".join(retrying.retry_lines(retried)))
+    return DONE
+
+
 @tables.command(help_epilogue="Example:\n  trayflow tables rebuild --to tables")
 def rebuild(
     *,
@@ -252,6 +335,10 @@ def _settings(config: Path | None = None, ledger: str | None = None) -> Settings
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _interrupt(*_: Any) -> None:

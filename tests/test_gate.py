@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +57,13 @@ def test_no_minute_holds_more_requests_than_are_allowed(clock: Clock) -> None:
     assert passed[-1] <= 61 * 5
 
 
+def part_of(requests: int) -> Callable[[Share], Awaitable[Share]]:
+    async def renew(_: Share) -> Share:
+        return Share(requests=requests)
+
+    return renew
+
+
 def test_without_a_limit_nobody_waits() -> None:
     """Only the service's own word would close the gate."""
 
@@ -76,7 +84,7 @@ def test_a_part_of_nothing_waits_until_there_is_one(clock: Clock) -> None:
         while clock.now < 600:
             await asyncio.sleep(0)
         waited = not waiting.done()
-        await gate.deal(Share(requests=1))
+        await gate.deal(part_of(1))
         await waiting
         return waited
 
@@ -146,5 +154,33 @@ def test_a_document_takes_off_once() -> None:
         await gate.take_off("a")
         await gate.take_off("a")
         assert gate.used.in_flight == 1
+
+    asyncio.run(run())
+
+
+def test_nothing_is_taken_while_the_part_is_renewed() -> None:
+    """What the ledger is told to be in use is all that is, until it has answered: parts never overlap."""
+
+    async def run() -> None:
+        gate = Gate(Share(in_flight=2))
+        await gate.take_off("a")
+        told: list[Share] = []
+        answer = asyncio.Event()
+
+        async def renew(used: Share) -> Share:
+            told.append(used)
+            await answer.wait()
+            return Share(in_flight=1)
+
+        dealing = asyncio.create_task(gate.deal(renew))
+        waiting = asyncio.create_task(gate.take_off("b"))
+        while not told:
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        answer.set()
+        await dealing
+        assert (told, gate.used.in_flight) == ([Share(0, 1)], 1)
+        await gate.land("a")
+        await waiting
 
     asyncio.run(run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from trayflow.ledger import Share
 from trayflow.progress import Paused, tell
@@ -14,6 +15,9 @@ MINUTE = 61.0
 
 #: Seconds after which a part that was nothing may have become something.
 LOOK_AGAIN = 0.5
+
+#: Seconds between looks while the part is being renewed.
+A_MOMENT = 0.01
 
 
 class Gate:
@@ -30,6 +34,7 @@ class Gate:
         self._passing = asyncio.Lock()
         self._in_flight: set[str] = set()
         self._landed = asyncio.Condition()
+        self._dealing = False
 
     def close(self, seconds: float) -> None:
         """Let nobody through for `seconds`. The longest wish wins."""
@@ -61,11 +66,15 @@ class Gate:
             self._in_flight.discard(document_id)
             self._landed.notify_all()
 
-    async def deal(self, part: Share) -> None:
-        """This run's part is another one from now on."""
-        async with self._landed:
-            self.part = part
-            self._landed.notify_all()
+    async def deal(self, renew: Callable[[Share], Awaitable[Share]]) -> None:
+        """Have this run's part renewed: `renew` is told what is in use, and nothing more is taken until it answers."""
+        self._dealing = True
+        try:
+            self.part = await renew(self.used)
+        finally:
+            self._dealing = False
+            async with self._landed:
+                self._landed.notify_all()
 
     @property
     def used(self) -> Share:
@@ -75,12 +84,16 @@ class Gate:
 
     def _has_room(self, document_id: str) -> bool:
         most = self.part.in_flight
-        return most is None or document_id in self._in_flight or len(self._in_flight) < most
+        if most is None or document_id in self._in_flight:
+            return True
+        return not self._dealing and len(self._in_flight) < most
 
     def _to_wait(self) -> float:
         now = time.monotonic()
         if self._opens_at > now or self.part.requests is None:
             return self._opens_at - now
+        if self._dealing:
+            return A_MOMENT
         self._forget(now)
         passed, most = len(self._passed), self.part.requests
         if passed >= most:

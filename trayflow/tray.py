@@ -187,21 +187,20 @@ async def _running(ledger: Ledger, settings: Settings, key: str) -> AsyncIterato
     await asyncio.to_thread(ledger.runs.start, run_id, limits.lease, account)
     gate = Gate(Share())
 
-    async def beat() -> None:
-        part = await asyncio.to_thread(ledger.runs.renew, run_id, limits.lease, account, limit, gate.used)
-        await gate.deal(part)
+    async def renew(used: Share) -> Share:
+        return await asyncio.to_thread(ledger.runs.renew, run_id, limits.lease, account, limit, used)
 
     async def beat_on() -> None:
         """Renew the lease three times as often as needed: one or two late heartbeats must not cost the claims."""
         while True:
             await asyncio.sleep(min(limits.lease / 3, SHARING) if limit != Share() else limits.lease / 3)
             try:
-                await beat()
+                await gate.deal(renew)
             except LedgerError as error:
                 log.warning("The heartbeat is late: %s", error)
 
     try:
-        await beat()
+        await gate.deal(renew)
         beating = asyncio.create_task(beat_on())
         try:
             yield _Run(run_id, gate)

@@ -1,6 +1,7 @@
 """The ledger: every document seen, every submission made, every answer received, and where each document ended."""
 
 from trayflow.ledger.ledger import Ledger, LedgerGrewError, Page, document_id
+from trayflow.ledger.putting_back import PutBack, Wanted
 from trayflow.ledger.runs import Share
 from trayflow.ledger.submission import InDoubt, Submission, SubmissionState, intent_id
 
@@ -9,9 +10,11 @@ __all__ = [
     "Ledger",
     "LedgerGrewError",
     "Page",
+    "PutBack",
     "Share",
     "Submission",
     "SubmissionState",
+    "Wanted",
     "document_id",
     "intent_id",
 ]

@@ -1,8 +1,9 @@
 """The ledger: the one place that knows what was found, submitted, answered and written.
 
 Here are its documents, results and tables; `Ledger.runs` knows who holds what, `Ledger.submissions` what was asked of
-the service. Every method is one transaction. Methods block: the tasks call them off the event loop. Claims and state
-changes are conditional updates, so that two runs over one ledger cannot both believe a document to be theirs.
+the service, and `Ledger.putting_back` lets documents try again. Every method is one transaction. Methods block: the
+tasks call them off the event loop. Claims and state changes are conditional updates, so that two runs over one ledger
+cannot both believe a document to be theirs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, fu
 from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
+from trayflow.ledger.putting_back import PuttingBack
 from trayflow.ledger.runs import Runs
 from trayflow.ledger.submission import Submission, SubmissionState
 from trayflow.ledger.submissions import AT_ONCE, Submissions
@@ -60,6 +62,7 @@ class Ledger:
         self.id = database.id
         self.runs = Runs(database)
         self.submissions = Submissions(database)
+        self.putting_back = PuttingBack(database)
 
     @classmethod
     def open(cls, url: str) -> Ledger:

@@ -44,8 +44,9 @@ class Runs:
     ) -> Share:
         """The heartbeat: whoever does not renew in time loses the documents that it holds.
 
-        Returns this run's part of the account's `limit`: an equal one among the living runs, but no less than it has in
-        use, and no more than the others leave. So a new run gets its part as the others hear of it and let go.
+        Returns this run's part of the account's `limit`: an equal one among the living runs, and no more than the
+        others leave. What it has `used` beyond that it keeps until it lets go, and takes nothing more before: so a new
+        run gets its part as the others hear of it, however busy they are.
         """
         limit, used, now, c = limit or Share(), used or Share(), _now(), s.runs.c
         with self._database.writing() as connection:
@@ -55,11 +56,14 @@ class Runs:
                 select(func.count(), func.sum(c.requests_part), func.sum(c.in_flight_part)).where(*living)
             ).one()
             part = Share(
-                _part(limit.requests, used.requests or 0, int(requests or 0), count),
-                _part(limit.in_flight, used.in_flight or 0, int(in_flight or 0), count),
+                _part(limit.requests, int(requests or 0), count), _part(limit.in_flight, int(in_flight or 0), count)
             )
             mine = update(s.runs).where(c.id == run_id).values(lease_until=now + timedelta(seconds=lease))
-            connection.execute(mine.values(requests_part=part.requests, in_flight_part=part.in_flight))
+            kept = {
+                "requests_part": _kept(part.requests, used.requests),
+                "in_flight_part": _kept(part.in_flight, used.in_flight),
+            }
+            connection.execute(mine.values(kept))
         return part
 
     def end(self, run_id: str) -> None:
@@ -82,11 +86,14 @@ class Runs:
             return connection.execute(statement.values(claimed_by=run_id)).rowcount == 1
 
 
-def _part(limit: int | None, used: int, others: int, count: int) -> int | None:
+def _part(limit: int | None, others: int, count: int) -> int | None:
     """One run's part of a limit, among `count` others that have `others` of it."""
-    if limit is None:
-        return None
-    return max(used, min(max(limit // (count + 1), 1), limit - others), 0)
+    return None if limit is None else max(min(max(limit // (count + 1), 1), limit - others), 0)
+
+
+def _kept(part: int | None, used: int | None) -> int | None:
+    """What nobody else may have: the part, and what is in use beyond it."""
+    return None if part is None else max(part, used or 0)
 
 
 def _now() -> datetime:

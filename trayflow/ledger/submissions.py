@@ -17,6 +17,7 @@ from trayflow.errors import ClaimLostError
 from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
+from trayflow.ledger.putting_back import under_way_again
 from trayflow.ledger.submission import OPEN, TAKEN, InDoubt, Submission, SubmissionState, intent_id
 from trayflow.models import Document, DocumentState, Kind, Outcome, Progress
 from trayflow.reasons import Reason
@@ -26,6 +27,9 @@ AT_ONCE = 500
 
 #: Ends that were for want of news of a submission: with news the document is under way again.
 FOR_WANT_OF_NEWS = (Reason.SUBMISSION_UNKNOWN, Reason.NO_ANSWER)
+
+#: What the service's own word settles. A refused one is among them: whoever said that it never arrived was mistaken.
+UNSETTLED = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.REFUSED)
 
 #: In the words of the index, without which it would not be used.
 _IN_DOUBT = text("submissions.state IN ('intended', 'unknown')")
@@ -77,21 +81,21 @@ class Submissions:
     def accept(self, submission: Submission, remote_id: str) -> Submission:
         """The service took it, under this id: committed before anything else happens. Returns it as it now stands.
 
-        One that was superseded meanwhile keeps its id for the record, and stays superseded.
+        One that was superseded meanwhile keeps its id for the record, and stays superseded. A document that another run
+        has ended for want of this id is under way again.
         """
-        c, now = s.submissions.c, _now()
-        open_states = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
+        c, d, now = s.submissions.c, s.documents.c, _now()
         taken = {"state": SubmissionState.ACCEPTED, "remote_id": remote_id, "accepted_at": now, "message": None}
         with self._database.writing() as connection:
             here = update(s.submissions).where(c.id == submission.id)
-            if connection.execute(here.where(c.state.in_(open_states)).values(taken)).rowcount == 0:
+            if connection.execute(here.where(c.state.in_(UNSETTLED)).values(taken)).rowcount == 0:
                 connection.execute(here.where(c.remote_id.is_(None)).values(remote_id=remote_id))
                 return _there(rows.find_submission(connection, submission.id))
             identifying = submission.kind is Kind.IDENTIFY
             state = DocumentState.IDENTIFYING if identifying else DocumentState.EXECUTING
-            connection.execute(
-                update(s.documents).where(s.documents.c.id == submission.document_id).values(state=state)
-            )
+            under_way = update(s.documents).where(d.id == submission.document_id, d.outcome.is_(None))
+            if connection.execute(under_way.values(state=state)).rowcount == 0:
+                _reopen(connection, submission.document_id)
         return replace(submission, state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now)
 
     def turn_down(
@@ -124,7 +128,12 @@ class Submissions:
             return len(connection.execute(statement).all())
 
     def finish(self, submission_id: str, progress: Progress, seconds: float | None = None) -> None:
-        """Keep the final answer, and what it says of the document's type. `seconds` is how long the service took."""
+        """Keep the final answer, and what it says of the document's type. `seconds` is how long the service took.
+
+        The first final answer stands. Raises `ClaimLostError` for a submission that was superseded while this run did
+        not hold its document: the answer is kept, and not to be used.
+        """
+        c, d = s.submissions.c, s.documents.c
         state = SubmissionState.SUCCEEDED if progress.failure is None else SubmissionState.FAILED
         failure, now = progress.failure, _now()
         with self._database.writing() as connection:
@@ -132,18 +141,19 @@ class Submissions:
             connection.execute(self._database.insert(s.results).values(result).on_conflict_do_nothing())
             change = {"state": state, "ended_at": now, "seconds": seconds, "code": failure and failure.code}
             change["message"] = failure and failure.message
-            connection.execute(update(s.submissions).where(s.submissions.c.id == submission_id).values(change))
-            owner = select(s.submissions.c.document_id).where(s.submissions.c.id == submission_id).scalar_subquery()
-            if progress.identification is not None:
-                found = progress.identification.document_type
-                values = {
-                    "document_type": found.code,
-                    "confidence": found.confidence,
-                    "state": DocumentState.IDENTIFIED,
-                }
-            else:
-                values = {"state": DocumentState.EXECUTED}
-            connection.execute(update(s.documents).where(s.documents.c.id == owner).values(values))
+            awaited = update(s.submissions).where(c.id == submission_id, c.state == SubmissionState.ACCEPTED)
+            ended = connection.execute(awaited.values(change)).rowcount == 1
+            submission = _there(rows.find_submission(connection, submission_id))
+            if ended:
+                identifying = submission.kind is Kind.IDENTIFY
+                values: dict[str, Any] = {"state": DocumentState.IDENTIFIED if identifying else DocumentState.EXECUTED}
+                if progress.identification is not None:
+                    found = progress.identification.document_type
+                    values |= {"document_type": found.code, "confidence": found.confidence}
+                under_way = update(s.documents).where(d.id == submission.document_id, d.outcome.is_(None))
+                connection.execute(under_way.values(values))
+        if submission.state is SubmissionState.SUPERSEDED:
+            raise ClaimLostError
 
     def get(self, submission_id: str) -> Submission | None:
         """A submission by its intent."""
@@ -201,13 +211,13 @@ class Submissions:
         Returns the submission as it now stands.
         """
         c = s.submissions.c
-        doubtful = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.REFUSED)
         with self._database.writing() as connection:
+            _lock_document(connection, submission_id)
             here = update(s.submissions).where(c.id == submission_id)
             connection.execute(here.where(c.remote_id.is_(None)).values(remote_id=remote_id))
             here = here.where(c.remote_id == remote_id)
             known = {"state": SubmissionState.ACCEPTED, "accepted_at": c.intended_at, "code": None, "message": None}
-            connection.execute(here.where(c.state.in_(doubtful)).values(known))
+            connection.execute(here.where(c.state.in_(UNSETTLED)).values(known))
             if ended:
                 waiting = and_(c.state == SubmissionState.ACCEPTED, c.told_at.is_(None))
                 connection.execute(here.where(waiting).values(told_at=_now()))
@@ -241,10 +251,16 @@ class Submissions:
         return [InDoubt(submission, documents[submission.document_id]) for submission in told]
 
     def never_arrived(self, submission_id: str) -> bool:
-        """A person saw that the service never got it: it may be sent again. `False` when it is not in doubt."""
-        c = s.submissions.c
+        """A person saw that the service never got it: it may be sent again.
+
+        `False` when it is not in doubt, or when a living run holds its document and may be deciding the same.
+        """
+        c, d = s.submissions.c, s.documents.c
         with self._database.writing() as connection:
-            here = update(s.submissions).where(c.id == submission_id, _lost())
+            _lock_document(connection, submission_id)
+            living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+            held = select(d.id).where(d.claimed_by.in_(living))
+            here = update(s.submissions).where(c.id == submission_id, _lost(), c.document_id.not_in(held))
             if connection.execute(here.values(state=SubmissionState.REFUSED)).rowcount == 0:
                 return False
             owner = select(c.document_id).where(c.id == submission_id)
@@ -273,8 +289,14 @@ def _lost() -> ColumnElement[bool]:
 def _reopen(connection: Connection, document_id: str) -> None:
     d = s.documents.c
     ended = and_(d.outcome == Outcome.REVIEW, d.reason.in_(FOR_WANT_OF_NEWS))
-    again = {"outcome": None, "reason": None, "message": None, "ended_at": None, "claimed_by": None}
-    connection.execute(update(s.documents).where(d.id == document_id, ended).values(again))
+    connection.execute(update(s.documents).where(d.id == document_id, ended).values(under_way_again()))
+
+
+def _lock_document(connection: Connection, submission_id: str) -> None:
+    """A document is locked before its submissions, by everybody: nobody can then wait in a circle."""
+    c, d = s.submissions.c, s.documents.c
+    owner = select(c.document_id).where(c.id == submission_id).scalar_subquery()
+    connection.execute(select(d.id).where(d.id == owner).with_for_update())
 
 
 def _there(submission: Submission | None) -> Submission:
