@@ -97,7 +97,7 @@ def retry(
 def cost(retried: Retried) -> str:
     """What the next run will submit anew."""
     total = retried.anew.total
-    told = f"{_many(total, 'submission')} will be made anew, and charged for again: {retried.anew.words()}."
+    told = f"{_many(total, 'submission')} will be made anew, and charged for: {retried.anew.words()}."
     if retried.first.total:
         told += f" Up to {retried.first.words()} may follow for the first time."
     return told

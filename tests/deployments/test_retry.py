@@ -112,7 +112,7 @@ def test_again_pays_for_the_execution_that_failed_alone(folder: Path, service: S
     assert run(folder).quarantined == 1
     code, said, _ = command("retry", "--reason", "execution_failed", "--again", "--yes")
     assert code == 0
-    assert "1 submission will be made anew, and charged for again: 1 execution." in said
+    assert "1 submission will be made anew, and charged for: 1 execution." in said
     service.failure = None
     summary = run(folder)
     assert (summary.written, summary.submissions.model_dump()) == (1, {"identify": 0, "execute": 1})
@@ -165,7 +165,7 @@ def test_a_dry_run_shows_and_changes_nothing(folder: Path, service: Scripted, co
     assert said.splitlines() == [
         "1 document would be put back:",
         "  other_type                   1",
-        "1 submission will be made anew, and charged for again: 1 identification. "
+        "1 submission will be made anew, and charged for: 1 identification. "
         "Up to 1 execution may follow for the first time.",
         "Nothing was changed.",
     ]
@@ -267,7 +267,7 @@ def test_many_are_counted_in_plain_words() -> None:
         dry_run=True,
     )
     assert retry.cost(retried) == (
-        "1,500 submissions will be made anew, and charged for again: 1,200 identifications, 300 executions. "
+        "1,500 submissions will be made anew, and charged for: 1,200 identifications, 300 executions. "
         "Up to 1,200 executions may follow for the first time."
     )
     with pytest.raises(SettingsError, match="1,200 identifications"):
