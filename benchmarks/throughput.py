@@ -7,8 +7,8 @@ more or less, fifty at once), and on it, one after another,
 
 - the limit, computed: documents × 2 stages × latency ÷ jobs at once;
 - an asyncio script on the vendor's SDK with its defaults, as many documents at once as ours;
-- ours: the flow `ingest` with a real Prefect server beside it, tuned as `trayflow up` tunes its own, ledger and CSV
-  tables included; once with --documents, once with --more, for what memory grows by.
+- ours: the flow `ingest` with a real Prefect server beside it, as `trayflow run` starts it, ledger and CSV tables
+  included; once with --documents, once with --more, for what memory grows by.
 
 Exit code 1 when a figure is beyond what docs/performance.md promises.
 """
@@ -86,7 +86,7 @@ def measure(who: str, root: Path, count: int, window: int) -> dict[str, Any]:
         env |= {"TRAYFLOW_HOME": str(root / "home"), "PREFECT_PROFILES_PATH": os.devnull, "NO_PROXY": LOCALHOST}
         if who == "ours":
             home, port = root / "server", free_port()
-            server = prefect_server.start(home, port, lasting=True)
+            server = prefect_server.start(home, port, lasting=False)
             stack.callback(server.stop)
             server.wait_until_answering(f"{prefect_server.api_url(port)}/health", patience=300)
             env |= prefect_server.client_env(prefect_server.api_url(port), home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from prefect import get_run_logger
@@ -27,6 +28,8 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     A document that fails ends by itself and stops no other. Raises `RunStoppedError`, with the summary so far, for what
     concerns all of them; whatever is under way then stays in the ledger as it is.
     """
+    # That a task run ended well is its state; a line in the log for each would be a tenth of its cost.
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     held: list[Document] = []
     try:
         async with Admission(tray.settings) as admission, tasks_with(tray) as do:

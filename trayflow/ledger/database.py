@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text, update
@@ -39,6 +40,8 @@ class Database:
 
     def __init__(self, engine: Engine, ledger_id: str) -> None:
         self._engine = engine
+        # SQLite lets writers wait by sleeping ever longer: ours, which are many threads, form a queue instead.
+        self._writer: AbstractContextManager[object] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self.id = ledger_id
 
     @classmethod
@@ -84,7 +87,7 @@ class Database:
 
         Raises `LedgerError` when the database cannot be used; whether it was committed is then not known.
         """
-        with _usable(), self._engine.begin() as connection:
+        with self._writer, _usable(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
