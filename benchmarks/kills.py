@@ -3,8 +3,8 @@
     uv run python benchmarks/kills.py [KILLS]
 
 Runs of 60 documents on the twin and a real Prefect server are ended by SIGKILL: at each named point, at random moments,
-and one of two that work side by side; with both policies for unknown submissions, on SQLite and on Postgres. Prints what
-was lost, doubled or repeated. Exit code 1 when anything was.
+and one of two that work side by side; with both policies for unknown submissions, on SQLite and on Postgres. Prints
+what was lost, doubled or repeated. Exit code 1 when anything was.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def main() -> int:
         problems += found["problems"]
         ends = ", ".join(f"{count} {end}" for end, count in sorted(found["outcomes"].items()))
         print(
-            f"{scenario:<7} {policy:<9} {database:<9} {found['kills']:>4} kills, {found['places']:>2} × 61 documents: {ends};"
+            f"{scenario:<7} {policy:<9} {database:<9} {found['kills']:>4} kills, "
+            f"{found['places']:>2} x 61 documents: {ends};"
             f" {found['submissions']} submissions, {found['superseded']} of them repeated ones that were unknown",
             flush=True,
         )

@@ -5,7 +5,7 @@
 In one go on this machine: the embedded engine in simulation (`--simulate 2 --at-once 50`: two seconds a job, a fifth
 more or less, fifty at once), and on it, one after another,
 
-- the limit, computed: documents × 2 stages × latency ÷ jobs at once;
+- the limit, computed: documents x 2 stages x latency ÷ jobs at once;
 - an asyncio script on the vendor's SDK with its defaults, as many documents at once as ours;
 - ours: the flow `ingest` with a real Prefect server beside it, as `trayflow run` starts it, ledger and CSV tables
   included; once with --documents, once with --more, for what memory grows by.
@@ -115,11 +115,12 @@ def show(who: str, count: int, figures: dict[str, Any], limit: float) -> None:
     lateness = stats["lateness"]
     print(f"{who}, {count:,} documents")
     print(
-        f"  makespan                     {figures['makespan']:8.1f} s   {figures['makespan'] / limit:5.2f} × the limit"
+        f"  makespan                     {figures['makespan']:8.1f} s   {figures['makespan'] / limit:5.2f} x the limit"
     )
     print(f"  polls per execution          {stats['polls_per_execution']:8.2f}")
     print(
-        f"  results read late by         {lateness['p50']:8.2f} s   p95 {lateness['p95']:.2f} s, {lateness['p95'] / LATENCY:.0%} of the latency"
+        f"  results read late by         {lateness['p50']:8.2f} s   p95 {lateness['p95']:.2f} s, "
+        f"{lateness['p95'] / LATENCY:.0%} of the latency"
     )
     print(f"  CPU of the client            {figures['cpu'] / count * 1000:8.1f} ms a document")
     print(f"  CPU of the twin              {figures['twin_cpu'] / count * 1000:8.1f} ms a document")
@@ -128,7 +129,8 @@ def show(who: str, count: int, figures: dict[str, Any], limit: float) -> None:
         print(f"  CPU of the Prefect server    {figures['server_cpu'] / count * 1000:8.1f} ms a document")
         print(f"  task runs                    {figures['task_runs']:8,}     recorded: {recorded}")
         print(
-            f"  recorded after the last end  {figures['lag']:8.1f} s   the flow returned after {figures['returned']:.1f} s"
+            f"  recorded after the last end  {figures['lag']:8.1f} s   "
+            f"the flow returned after {figures['returned']:.1f} s"
         )
         print(f"  submitted again              {stats['same_bytes_again']:8}")
 

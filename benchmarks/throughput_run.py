@@ -30,6 +30,8 @@ def resident_mb() -> float:
 def sdk(inbox: Path, window: int) -> dict[str, Any]:
     from docutray import AsyncClient
 
+    paths = sorted(inbox.iterdir())
+
     async def main() -> dict[str, Any]:
         async with AsyncClient(api_key=KEY, base_url=URL) as client:
             types = [row.codeType for row in (await client.document_types.list(limit=100)).data]
@@ -43,7 +45,7 @@ def sdk(inbox: Path, window: int) -> dict[str, Any]:
                     assert (await execution.wait_async()).is_success()
 
             began, cpu = time.monotonic(), time.process_time()
-            await asyncio.gather(*(one(path) for path in sorted(inbox.iterdir())))
+            await asyncio.gather(*(one(path) for path in paths))
             return {"makespan": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
     return asyncio.run(main())
@@ -53,9 +55,10 @@ def ours(inbox: Path, window: int) -> dict[str, Any]:
     os.environ["TRAYFLOW_LIMITS__WINDOW"] = str(window)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
+    from prefect.client.orchestration import get_client
+
     import flows.run
     from flows.ingest import ingest
-    from prefect.client.orchestration import get_client
     from tasks.pace import Admission
     from trayflow.progress import Discovered, Ended, Event, listener
 

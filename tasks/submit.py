@@ -103,7 +103,8 @@ async def _recorded(tray: Tray, submission: Submission, remote_id: str) -> Submi
 async def _told_of(tray: Tray, submission: Submission) -> Submission:
     """Wait until somebody tells what became of an unknown submission, or until the policy decides.
 
-    Returns it accepted, or refused or superseded when it is to be sent anew. Raises `OutcomeUnknownError` when it is held.
+    Returns it accepted, or refused or superseded when it is to be sent anew. Raises `OutcomeUnknownError` when it is
+    held.
     """
     submissions, policy = tray.ledger.submissions, tray.settings.unknown
     until = submission.intended_at + timedelta(seconds=tray.settings.grace)
