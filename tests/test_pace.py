@@ -39,11 +39,11 @@ def test_the_window_is_never_exceeded() -> None:
 
 
 def test_documents_come_at_the_pace_of_their_task_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six task runs a document: at 120 a second, twenty documents a second enter."""
+    """At the rate of twenty documents' task runs a second, twenty documents a second enter."""
     monkeypatch.setattr(tasks.pace, "BURST", 0.0)
 
     async def run() -> float:
-        async with admission(rate=120) as gate:
+        async with admission(rate=20 * tasks.pace.PER_DOCUMENT) as gate:
             began = time.monotonic()
             for _ in range(10):
                 await gate.enter()

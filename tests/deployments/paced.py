@@ -11,9 +11,12 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from tasks.pace import PER_DOCUMENT, Admission, note
+from tasks.pace import Admission, note
 from tasks.record import backlog, wait_until_recorded
 from trayflow.settings import Limits, Prefect, Settings
+
+#: Of each document.
+TASK_RUNS = 6
 
 
 @task(persist_result=False, cache_policy=NO_CACHE, task_run_name="small {number}")
@@ -27,7 +30,7 @@ async def many(documents: int) -> dict[str, int]:
 
     async def work(number: int) -> None:
         try:
-            for _ in range(PER_DOCUMENT):
+            for _ in range(TASK_RUNS):
                 await small(number)
         finally:
             admission.leave()
