@@ -51,7 +51,10 @@ def test_a_server_of_its_own_ends_when_all_is_recorded(inbox: Path, account: dic
             "SELECT count(*) FROM log WHERE task_run_id IS NULL AND message LIKE 'Finished in%'"
         )
         assert finished.fetchone()[0] == 1
-    assert task_runs == [("COMPLETED", 3 * 6 + 2)]  # and two pages were discovered, the last one empty
+    ((state, count),) = task_runs
+    assert state == "COMPLETED"
+    # Five a document, two pages that were discovered (the last one empty), and one to three writes.
+    assert 3 * 5 + 2 < count <= 3 * 5 + 2 + 3
     assert flow_runs == [("ingest inbox", "COMPLETED")]
     assert is_all_gone(inbox.parent)
 

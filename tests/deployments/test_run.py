@@ -81,14 +81,16 @@ def test_outside_a_terminal_progress_is_lines(ran: Ran) -> None:
 
 def test_every_task_run_is_on_the_server_under_its_documents_name(ran: Ran, server: str) -> None:
     """When the command has ended, nothing is missing from the UI."""
-    assert sorted(name for name in task_runs(server, "COMPLETED") if name.endswith(" a.pdf")) == [
+    ended = [name for name in task_runs(server, "COMPLETED") if name.endswith(" a.pdf")]
+    assert sorted(name for name in ended if not name.startswith("write ")) == [
         "await execution a.pdf",
         "await identification a.pdf",
         "fetch a.pdf",
         "submit execution a.pdf",
         "submit identification a.pdf",
-        "write a.pdf",
     ]
+    writes = [name for name in task_runs(server, "COMPLETED") if name.startswith("write ")]
+    assert 1 <= len(writes) <= 3  # what is ready together is written together
 
 
 def test_json_is_one_object_and_a_second_run_submits_nothing(ran: Ran) -> None:
