@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tasks.observed import observed, with_budget
+from tasks.observed import observed
 from tasks.submit import submit
 from tasks.wait import wait_for
 from trayflow.batches import Batches
@@ -93,13 +93,13 @@ class DocumentTasks:
 
     def __init__(self, tray: Tray) -> None:
         limits = tray.settings.limits
-        self.discover = with_budget(discover, limits)
-        self.fetch = with_budget(fetch, limits)
-        self.submit_identification = with_budget(submit_identification, limits)
-        self.await_identification = with_budget(await_identification, limits)
-        self.submit_execution = with_budget(submit_execution, limits)
-        self.await_execution = with_budget(await_execution, limits)
-        self._write = with_budget(write, limits)
+        self.discover = discover.with_budget(limits)
+        self.fetch = fetch.with_budget(limits)
+        self.submit_identification = submit_identification.with_budget(limits)
+        self.await_identification = await_identification.with_budget(limits)
+        self.submit_execution = submit_execution.with_budget(limits)
+        self.await_execution = await_execution.with_budget(limits)
+        self._write = write.with_budget(limits)
         self._tray = tray
         self.batches = Batches(self._write_together, limits.write_every, WRITTEN_AT_ONCE)
 
