@@ -24,6 +24,8 @@ Examples:
   trayflow run samples --to tables
   trayflow run ~/invoices --to ~/tables --config trayflow.toml
   trayflow status
+  trayflow reconcile
+  trayflow retry --reason low_confidence
   trayflow up
   trayflow doctor
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
+from prefect.states import AwaitingRetry
 from prefect.testing.utilities import prefect_test_harness
 
 import tasks.submit
@@ -238,3 +242,30 @@ def test_documents_that_are_ready_together_are_written_together(inbox: Path, mon
         put(inbox, f"{number}.pdf")
     assert run(inbox).written == 8
     assert len(rows(inbox)) == 8
+
+
+def test_a_flow_run_that_is_retried_in_the_ui_carries_on(
+    inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same flow run, executed again as a worker does: what it has is kept, and nothing is submitted twice."""
+    monkeypatch.setenv("TRAYFLOW_LIMITS__BREAKER", "1")
+    monkeypatch.setenv("TRAYFLOW_LIMITS__WINDOW", "1")
+    put(inbox, "a.pdf")
+    put(inbox, "b.pdf")
+    fine = None
+    service.identify.extend([fine, BUSY, BUSY])
+
+    async def retried() -> tuple[Any, Any]:
+        first: Any = await ingest(str(inbox), str(inbox.parent / "tables"), return_state=True)
+        async with get_client() as client:
+            id_ = first.state_details.flow_run_id
+            await client.set_flow_run_state(id_, AwaitingRetry(scheduled_time=datetime.now(UTC)), force=True)
+            flow_run = await client.read_flow_run(id_)
+        running: Any = run_flow(ingest, flow_run=flow_run, parameters=flow_run.parameters)
+        return first, await running
+
+    first, summary = asyncio.run(retried())
+    assert first.is_failed()
+    assert (summary.written, summary.unchanged) == (1, 1)
+    assert len(service.accepted) == 4
+    assert len(rows(inbox)) == 2

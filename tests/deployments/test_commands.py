@@ -22,7 +22,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["status"], ["engine"], ["up"], ["doctor"], ["tables", "rebuild"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["run"],
+        ["status"],
+        ["engine"],
+        ["up"],
+        ["doctor"],
+        ["tables", "rebuild"],
+        ["reconcile"],
+        ["retry"],
+        ["webhooks"],
+    ],
+)
 def test_help_has_examples(command: list[str], tmp_path: Path) -> None:
     """Each command shows how it is called."""
     done = trayflow(*command, "--help", cwd=tmp_path)
