@@ -19,9 +19,9 @@ class SubmissionState(StrEnum):
        │      └─ unknown                  (may have been accepted: never repeated by a retry)
     refused ──┘ (not accepted by the service's own word, or for want of a connection: may be sent again)
 
-    An unknown one (and a refused one, should that have been a mistake) becomes accepted when a webhook or a status shows
-    it, refused when a person saw that it never arrived, and superseded when it is submitted anew all the same, by policy
-    or by a person: the next attempt is a submission of its own.
+    An unknown one (and a refused one, should that have been a mistake) becomes accepted when a webhook or a status
+    shows it, refused when a person saw that it never arrived, and superseded when it is submitted anew all the same, by
+    policy or by a person: the next attempt is a submission of its own.
     """
 
     INTENDED = "intended"
