@@ -1,4 +1,4 @@
-"""Kills whole runs, for real, and looks at what is left: run by `test_kills.py` and by `benchmarks/kills.py`.
+"""Kills whole runs, for real, and looks at what is left: run by `test_kills*.py` and by `benchmarks/kills.py`.
 
 A program of its own, because it forks: each run to be killed is a copy of this process, which has everything imported
 and no threads. The runs work on a real Prefect server and on the twin; after the last kill a run is let through, and
