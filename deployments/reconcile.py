@@ -15,7 +15,7 @@ from trayflow.client import DocuTray
 from trayflow.errors import RejectedError, SettingsError, TransientError
 from trayflow.gate import Gate
 from trayflow.ledger import InDoubt, Ledger, Share, Submission, SubmissionState
-from trayflow.ledger.submissions import UNSETTLED
+from trayflow.ledger.submission import UNSETTLED
 from trayflow.models import Kind, Outcome, Progress
 from trayflow.settings import Settings
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
 
-from trayflow.ledger import rows
+from trayflow.ledger import rows, statements
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.putting_back import PuttingBack
@@ -63,6 +63,7 @@ class Ledger:
         self.runs = Runs(database)
         self.submissions = Submissions(database)
         self.putting_back = PuttingBack(database)
+        self._own_bytes = database.insert(s.contents).on_conflict_do_nothing()
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -131,14 +132,10 @@ class Ledger:
     def enter_bytes(self, document_id: str, spooled: Spooled) -> str | None:
         """Record what a document's bytes are. Returns the id of the document that had them first, if there is one."""
         with self._database.writing() as connection:
-            claim = self._database.insert(s.contents).values(sha256=spooled.sha256, document_id=document_id)
-            connection.execute(claim.on_conflict_do_nothing())
-            owned = select(s.contents.c.document_id).where(s.contents.c.sha256 == spooled.sha256)
-            owner = connection.execute(owned).scalar_one()
-            d = s.documents.c
-            state = case((d.state == DocumentState.DISCOVERED, DocumentState.FETCHED), else_=d.state)
-            known = {"sha256": spooled.sha256, "content_type": spooled.content_type, "state": state}
-            connection.execute(update(s.documents).where(d.id == document_id).values(known))
+            connection.execute(self._own_bytes, {"sha256": spooled.sha256, "document_id": document_id})
+            owner = connection.execute(statements.OWNER, {"hash": spooled.sha256}).scalar_one()
+            known = {"document": document_id, "hash": spooled.sha256, "content": spooled.content_type}
+            connection.execute(statements.BYTES, known)
             return None if owner == document_id else owner
 
     def end(self, document_id: str, run_id: str, ending: Ending) -> bool:
@@ -188,8 +185,7 @@ class Ledger:
     def extraction(self, execution: Submission) -> Extraction:
         """The fields that an execution extracted. Raises `NoResultFound` when it did not succeed."""
         with self._database.reading() as connection:
-            wanted = rows.select_extractions().where(s.submissions.c.id == execution.id)
-            return rows.extraction(connection.execute(wanted).one())
+            return rows.extraction(connection.execute(statements.EXTRACTION, {"submission": execution.id}).one())
 
     def extractions(self, before: datetime) -> Iterator[Extraction]:
         """The fields of every document written by `before`, in the order they were written, a few at a time."""
@@ -249,10 +245,9 @@ class Ledger:
 
     def is_written(self, destination: str, document_id: str) -> bool:
         """Whether this destination holds the document's rows."""
-        w = s.writes.c
-        statement = select(w.document_id).where(w.destination == destination, w.document_id == document_id)
         with self._database.reading() as connection:
-            return connection.execute(statement).first() is not None
+            here = {"place": destination, "document": document_id}
+            return connection.execute(statements.WRITTEN, here).first() is not None
 
     def _keep_states(self, connection: Connection, destination: str, states: Iterable[TableState]) -> None:
         for state in states:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from trayflow.ledger import schema as s
 from trayflow.ledger.submission import Submission, SubmissionState
 from trayflow.models import Document, DocumentState, Extraction, Kind, Outcome
+
+_SUBMISSION = select(s.submissions).where(s.submissions.c.id == bindparam("submission"))
 
 
 def select_documents() -> Select[Any]:
@@ -36,7 +38,7 @@ def document(row: Row[Any]) -> Document:
 
 def find_submission(connection: Connection, submission_id: str) -> Submission | None:
     """A submission by its id."""
-    row = connection.execute(select(s.submissions).where(s.submissions.c.id == submission_id)).first()
+    row = connection.execute(_SUBMISSION, {"submission": submission_id}).first()
     return None if row is None else submission(row)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 
 from trayflow.ledger import schema as s
+from trayflow.ledger import statements
 from trayflow.ledger.database import Database
 from trayflow.models import Outcome
 
@@ -77,13 +78,9 @@ class Runs:
 
         `outcome` is the one that the caller saw. At most one caller is told `True`.
         """
-        d = s.documents.c
-        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
-        free = or_(d.claimed_by.is_(None), d.claimed_by == run_id, d.claimed_by.not_in(living))
-        as_seen = d.outcome.is_(None) if outcome is None else d.outcome == outcome
-        statement = update(s.documents).where(d.id == document_id, as_seen, free)
+        wanted = {"document": document_id, "run": run_id, "seen": outcome, "now": _now()}
         with self._database.writing() as connection:
-            return connection.execute(statement.values(claimed_by=run_id)).rowcount == 1
+            return connection.execute(statements.CLAIM, wanted).rowcount == 1
 
 
 def _part(limit: int | None, others: int, count: int) -> int | None:

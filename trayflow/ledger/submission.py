@@ -37,6 +37,9 @@ class SubmissionState(StrEnum):
 #: Somebody may still be told how these end: a document has at most one of them for each kind of question.
 OPEN = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.ACCEPTED)
 
+#: What the service's own word settles. A refused one is among them: whoever said that it never arrived was mistaken.
+UNSETTLED = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.REFUSED)
+
 #: What the service has taken, and charges for.
 TAKEN = (SubmissionState.ACCEPTED, SubmissionState.SUCCEEDED, SubmissionState.FAILED)
 

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, text, update
 
 from trayflow.errors import ClaimLostError
-from trayflow.ledger import rows
+from trayflow.ledger import rows, statements
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.putting_back import under_way_again
-from trayflow.ledger.submission import OPEN, TAKEN, InDoubt, Submission, SubmissionState, intent_id
+from trayflow.ledger.submission import OPEN, UNSETTLED, InDoubt, Submission, SubmissionState, intent_id
 from trayflow.models import Document, DocumentState, Kind, Outcome, Progress
 from trayflow.reasons import Reason
 
@@ -27,9 +27,6 @@ AT_ONCE = 500
 
 #: Ends that were for want of news of a submission: with news the document is under way again.
 FOR_WANT_OF_NEWS = (Reason.SUBMISSION_UNKNOWN, Reason.NO_ANSWER)
-
-#: What the service's own word settles. A refused one is among them: whoever said that it never arrived was mistaken.
-UNSETTLED = (SubmissionState.INTENDED, SubmissionState.UNKNOWN, SubmissionState.REFUSED)
 
 #: In the words of the index, without which it would not be used.
 _IN_DOUBT = text("submissions.state IN ('intended', 'unknown')")
@@ -42,6 +39,7 @@ class Submissions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._keep_result = database.insert(s.results).on_conflict_do_nothing()
 
     def intend(
         self, document_id: str, kind: Kind, run_id: str, step_id: str = "", settings: str = ""
@@ -56,8 +54,8 @@ class Submissions:
         c = s.submissions.c
         with self._database.writing() as connection:
             self._hold(connection, document_id, run_id)
-            asked = select(s.submissions).where(c.document_id == document_id, c.kind == kind)
-            known = {row.id: rows.submission(row) for row in connection.execute(asked)}
+            asked = connection.execute(statements.ASKED, {"document": document_id, "kind": kind})
+            known = {row.id: rows.submission(row) for row in asked}
             for submission in known.values():
                 if submission.state is SubmissionState.INTENDED:
                     return self._doubt(connection, submission), False
@@ -75,7 +73,7 @@ class Submissions:
                 connection.execute(update(s.submissions).where(c.id == id_).values(values))
             else:
                 values |= {"id": id_, "document_id": document_id, "kind": kind, "step_id": step_id}
-                connection.execute(s.submissions.insert().values(values))
+                connection.execute(s.submissions.insert(), values)
             return new, True
 
     def accept(self, submission: Submission, remote_id: str) -> Submission:
@@ -84,17 +82,17 @@ class Submissions:
         One that was superseded meanwhile keeps its id for the record, and stays superseded. A document that another run
         has ended for want of this id is under way again.
         """
-        c, d, now = s.submissions.c, s.documents.c, _now()
-        taken = {"state": SubmissionState.ACCEPTED, "remote_id": remote_id, "accepted_at": now, "message": None}
+        c, now = s.submissions.c, _now()
+        taken = {"submission": submission.id, "remote": remote_id, "now": now}
         with self._database.writing() as connection:
-            here = update(s.submissions).where(c.id == submission.id)
-            if connection.execute(here.where(c.state.in_(UNSETTLED)).values(taken)).rowcount == 0:
-                connection.execute(here.where(c.remote_id.is_(None)).values(remote_id=remote_id))
+            if connection.execute(statements.ACCEPT, taken).rowcount == 0:
+                unnamed = update(s.submissions).where(c.id == submission.id, c.remote_id.is_(None))
+                connection.execute(unnamed.values(remote_id=remote_id))
                 return _there(rows.find_submission(connection, submission.id))
             identifying = submission.kind is Kind.IDENTIFY
             state = DocumentState.IDENTIFYING if identifying else DocumentState.EXECUTING
-            under_way = update(s.documents).where(d.id == submission.document_id, d.outcome.is_(None))
-            if connection.execute(under_way.values(state=state)).rowcount == 0:
+            so_far = {"document": submission.document_id, "reached": state}
+            if connection.execute(statements.REACHED, so_far).rowcount == 0:
                 _reopen(connection, submission.document_id)
         return replace(submission, state=SubmissionState.ACCEPTED, remote_id=remote_id, accepted_at=now)
 
@@ -133,25 +131,25 @@ class Submissions:
         The first final answer stands. Raises `ClaimLostError` for a submission that was superseded while this run did
         not hold its document: the answer is kept, and not to be used.
         """
-        c, d = s.submissions.c, s.documents.c
         state = SubmissionState.SUCCEEDED if progress.failure is None else SubmissionState.FAILED
         failure, now = progress.failure, _now()
         with self._database.writing() as connection:
             result = {"submission_id": submission_id, "answer": progress.raw, "received_at": now}
-            connection.execute(self._database.insert(s.results).values(result).on_conflict_do_nothing())
-            change = {"state": state, "ended_at": now, "seconds": seconds, "code": failure and failure.code}
-            change["message"] = failure and failure.message
-            awaited = update(s.submissions).where(c.id == submission_id, c.state == SubmissionState.ACCEPTED)
-            ended = connection.execute(awaited.values(change)).rowcount == 1
+            connection.execute(self._keep_result, result)
+            last = {"submission": submission_id, "end": state, "now": now, "took": seconds}
+            last |= {"why": failure and failure.code, "said": failure and failure.message}
+            ended = connection.execute(statements.FINISH, last).rowcount == 1
             submission = _there(rows.find_submission(connection, submission_id))
             if ended:
                 identifying = submission.kind is Kind.IDENTIFY
-                values: dict[str, Any] = {"state": DocumentState.IDENTIFIED if identifying else DocumentState.EXECUTED}
-                if progress.identification is not None:
+                reached = DocumentState.IDENTIFIED if identifying else DocumentState.EXECUTED
+                so_far: dict[str, Any] = {"document": submission.document_id, "reached": reached}
+                if progress.identification is None:
+                    connection.execute(statements.REACHED, so_far)
+                else:
                     found = progress.identification.document_type
-                    values |= {"document_type": found.code, "confidence": found.confidence}
-                under_way = update(s.documents).where(d.id == submission.document_id, d.outcome.is_(None))
-                connection.execute(under_way.values(values))
+                    so_far |= {"type": found.code, "sure": found.confidence}
+                    connection.execute(statements.IDENTIFIED, so_far)
         if submission.state is SubmissionState.SUPERSEDED:
             raise ClaimLostError
 
@@ -162,15 +160,8 @@ class Submissions:
 
     def execution(self, document_id: str) -> Submission | None:
         """The execution of this document that the service has accepted, whoever submitted it."""
-        u = s.submissions.c
-        statement = (
-            select(s.submissions)
-            .where(u.document_id == document_id, u.kind == Kind.EXECUTE, u.state.in_(TAKEN))
-            .order_by(u.intended_at.desc())
-            .limit(1)
-        )
         with self._database.reading() as connection:
-            row = connection.execute(statement).first()
+            row = connection.execute(statements.EXECUTION, {"document": document_id}).first()
             return rows.submission(row) if row else None
 
     def answer(self, submission_id: str) -> dict[str, Any] | None:
@@ -269,8 +260,7 @@ class Submissions:
 
     def _hold(self, connection: Connection, document_id: str, run_id: str) -> None:
         """See that this run still holds the document, until the end of the transaction."""
-        holder = select(s.documents.c.claimed_by).where(s.documents.c.id == document_id).with_for_update()
-        if connection.execute(holder).scalar_one() != run_id:
+        if connection.execute(statements.HOLDER, {"document": document_id}).scalar_one() != run_id:
             raise ClaimLostError
 
     def _doubt(self, connection: Connection, submission: Submission) -> Submission:

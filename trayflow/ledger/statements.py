@@ -1,0 +1,91 @@
+"""The statements of a document's way, built once: to build one anew takes twice as long as to execute it."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, case, or_, select, update
+
+from trayflow.ledger import schema as s
+from trayflow.ledger.rows import select_extractions
+from trayflow.ledger.submission import TAKEN, UNSETTLED, SubmissionState
+from trayflow.models import DocumentState, Kind
+
+_d, _u = s.documents.c, s.submissions.c
+
+#: Parameters: `document`, `run`, `seen` (the outcome that the caller saw), `now`.
+CLAIM = (
+    update(s.documents)
+    .where(
+        _d.id == bindparam("document"),
+        _d.outcome.is_not_distinct_from(bindparam("seen")),
+        or_(
+            _d.claimed_by.is_(None),
+            _d.claimed_by == bindparam("run"),
+            _d.claimed_by.not_in(select(s.runs.c.id).where(s.runs.c.lease_until > bindparam("now"))),
+        ),
+    )
+    .values(claimed_by=bindparam("run"))
+)
+
+#: Parameter: `document`. Nobody else changes it until the end of the transaction.
+HOLDER = select(_d.claimed_by).where(_d.id == bindparam("document")).with_for_update()
+
+#: Parameters: `document`, `kind`.
+ASKED = select(s.submissions).where(_u.document_id == bindparam("document"), _u.kind == bindparam("kind"))
+
+#: Parameter: `document`.
+EXECUTION = (
+    select(s.submissions)
+    .where(_u.document_id == bindparam("document"), _u.kind == Kind.EXECUTE, _u.state.in_(TAKEN))
+    .order_by(_u.intended_at.desc())
+    .limit(1)
+)
+
+#: Parameters: `submission`, `remote`, `now`.
+ACCEPT = (
+    update(s.submissions)
+    .where(_u.id == bindparam("submission"), _u.state.in_(UNSETTLED))
+    .values(state=SubmissionState.ACCEPTED, remote_id=bindparam("remote"), accepted_at=bindparam("now"), message=None)
+)
+
+#: Parameters: `submission`, `end`, `now`, `took`, `why`, `said`.
+FINISH = (
+    update(s.submissions)
+    .where(_u.id == bindparam("submission"), _u.state == SubmissionState.ACCEPTED)
+    .values(
+        state=bindparam("end"),
+        ended_at=bindparam("now"),
+        seconds=bindparam("took"),
+        code=bindparam("why"),
+        message=bindparam("said"),
+    )
+)
+
+#: Parameters: `document`, `reached`: a document without an outcome has come so far.
+REACHED = (
+    update(s.documents).where(_d.id == bindparam("document"), _d.outcome.is_(None)).values(state=bindparam("reached"))
+)
+
+#: The same, with what it was identified as: `type`, `sure`.
+IDENTIFIED = REACHED.values(document_type=bindparam("type"), confidence=bindparam("sure"))
+
+#: Parameters: `document`, `hash`, `content`.
+BYTES = (
+    update(s.documents)
+    .where(_d.id == bindparam("document"))
+    .values(
+        sha256=bindparam("hash"),
+        content_type=bindparam("content"),
+        state=case((_d.state == DocumentState.DISCOVERED, DocumentState.FETCHED), else_=_d.state),
+    )
+)
+
+#: Parameter: `hash`.
+OWNER = select(s.contents.c.document_id).where(s.contents.c.sha256 == bindparam("hash"))
+
+#: Parameter: `submission`.
+EXTRACTION = select_extractions().where(_u.id == bindparam("submission"))
+
+#: Parameters: `place`, `document`.
+WRITTEN = select(s.writes.c.document_id).where(
+    s.writes.c.destination == bindparam("place"), s.writes.c.document_id == bindparam("document")
+)
