@@ -44,7 +44,7 @@ def main() -> int:
         print(
             f"{scenario:<7} {policy:<9} {database:<9} {found['kills']:>4} kills, "
             f"{found['places']:>2} x 61 documents: {ends};"
-            f" {found['submissions']} submissions, {found['superseded']} of them repeated ones that were unknown",
+            f" {found['submissions']} submissions arrived, {found['superseded']} unknown ones were made anew",
             flush=True,
         )
     print(f"{total} kills in {time.monotonic() - began:.0f} s; problems: {problems or 'none'}")
