@@ -6,7 +6,6 @@ its outcome. The ledger says what is done: run again, crashed or retried, the fl
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from prefect import flow
@@ -45,24 +44,23 @@ async def bring_home(tray: Tray, do: DocumentTasks, document: Document) -> Endin
     `RunStoppedError` leave the document under way.
     """
     routing = tray.settings.routing
-    execution = await asyncio.to_thread(tray.ledger.submissions.execution, document.id)
-    if execution is None:  # otherwise an earlier run submitted it, and only the answer is missing
+    if execution := await tray.ledger.call(tray.ledger.submissions.execution, document.id):
+        progress = await do.await_execution(tray, document, execution)  # an earlier run submitted it
+    else:
         spooled = await do.fetch(tray, document)
-        if original := await asyncio.to_thread(tray.ledger.enter_bytes, document.id, spooled):
-            first = await asyncio.to_thread(tray.ledger.document, original)
+        if original := await tray.ledger.call(tray.ledger.enter_bytes, document.id, spooled):
+            first = await tray.ledger.call(tray.ledger.document, original)
             return Ending(Outcome.DUPLICATE, f"The same bytes as {first.key}.", Reason.SAME_BYTES, original)
 
-        submission = await do.submit_identification(tray, document, spooled)
-        identification = identified(await do.await_identification(tray, document, submission))
-
+        identification = identified(await do.identify(tray, document, spooled))
         match route(identification, routing, tray.steps):
             case Ending() as ending:
                 return ending
             case Route(step_id):
-                execution = await do.submit_execution(tray, document, spooled, step_id)
+                progress = await do.execute(tray, document, spooled, step_id)
 
-    answer = succeeded(await do.await_execution(tray, document, execution))
-    extraction = await asyncio.to_thread(tray.ledger.extraction, execution)
+    answer = succeeded(progress)
+    extraction = await tray.ledger.call(tray.ledger.extraction, document.id)
     if doubt := failed_checks(extraction, answer, tray.schemas.get(extraction.document_type), routing):
         return doubt
     await do.write(extraction)

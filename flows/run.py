@@ -32,24 +32,23 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     held: list[Document] = []
     try:
-        async with Admission(tray.settings) as admission, tasks_with(tray) as do:
+        async with Admission(tray.settings) as admission, tasks_with(tray, admission) as do:
 
             async def see_through(document: Document) -> None:
                 try:
-                    await _attempt(tray, do, document, bring_home)
+                    if await tray.ledger.call(tray.ledger.runs.claim, document.id, tray.run_id, document.outcome):
+                        await _attempt(tray, do, document, bring_home)
+                    else:
+                        admission.refund()
+                        held.append(document)
                 except ClaimLostError:
                     held.append(document)
                 finally:
-                    admission.leave()
+                    admission.leave(document.id)
 
             async def take_up(documents: AsyncIterator[Document]) -> None:
                 async with asyncio.TaskGroup() as group:
                     async for document in documents:
-                        if not await asyncio.to_thread(
-                            tray.ledger.runs.claim, document.id, tray.run_id, document.outcome
-                        ):
-                            held.append(document)
-                            continue
                         await admission.enter()
                         group.create_task(see_through(document))
 
@@ -79,7 +78,7 @@ async def _discovered(tray: Tray, do: DocumentTasks) -> AsyncIterator[Document]:
 async def _let_go(tray: Tray, held: list[Document]) -> AsyncIterator[Document]:
     """Documents that other runs held and hold no more: those that ended are counted, the others are to be taken up."""
     seen = {document.id: document.outcome for document in held}
-    free = await asyncio.to_thread(tray.ledger.let_go, list(seen), tray.run_id)
+    free = await tray.ledger.call(tray.ledger.let_go, list(seen), tray.run_id)
     held[:] = [document for document in held if document.id not in free]
     for document in free.values():
         if document.outcome is None or document.outcome is seen[document.id]:
@@ -114,7 +113,7 @@ async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home
 
 async def _end(tray: Tray, document: Document, ending: Ending) -> None:
     # What is written was recorded with its rows.
-    if ending.outcome is not Outcome.WRITTEN and not await asyncio.to_thread(
+    if ending.outcome is not Outcome.WRITTEN and not await tray.ledger.call(
         tray.ledger.end, document.id, tray.run_id, ending
     ):
         raise ClaimLostError

@@ -1,4 +1,9 @@
-"""The seven things that are done to documents, each a task that one can see, retry and trust."""
+"""What is done to documents, each a task that one can see, retry and trust.
+
+To submit and to wait for the answer is one task run: a second one would cost as much as the call itself, and tell no
+more (docs/performance.md). A task run that is tried again waits for what it has submitted, and submits nothing twice:
+the ledger knows.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tasks.observed import observed
+from tasks.pace import Admission
 from tasks.submit import submit
 from tasks.wait import wait_for
 from trayflow.batches import Batches
@@ -26,7 +32,7 @@ async def discover(tray: Tray, number: int) -> Page | None:
     found = await asyncio.to_thread(next, tray.pages, None)
     if found is None:
         return None
-    return await asyncio.to_thread(tray.ledger.discover, tray.source.uri, found, tray.destination.uri)
+    return await tray.ledger.call(tray.ledger.discover, tray.source.uri, found, tray.destination.uri)
 
 
 @observed("fetch {document.label}")
@@ -40,9 +46,9 @@ async def fetch(tray: Tray, document: Document) -> Spooled:
     return await asyncio.to_thread(take)
 
 
-@observed("submit identification {document.label}")
-async def submit_identification(tray: Tray, document: Document, spooled: Spooled) -> Submission:
-    """Ask the service, once, what the document is."""
+@observed("identify {document.label}")
+async def identify(tray: Tray, document: Document, spooled: Spooled) -> Progress:
+    """Ask the service, once, what the document is, and wait until it says so, or that it cannot."""
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_identification(
@@ -52,18 +58,13 @@ async def submit_identification(tray: Tray, document: Document, spooled: Spooled
             webhook_url=tray.settings.webhooks.url,
         )
 
-    return await submit(tray, document, Kind.IDENTIFY, post, settings=",".join(tray.candidates))
-
-
-@observed("await identification {document.label}")
-async def await_identification(tray: Tray, document: Document, submission: Submission) -> Progress:
-    """Wait until the service says what the document is, or that it cannot."""
+    submission = await submit(tray, document, Kind.IDENTIFY, post, settings=",".join(tray.candidates))
     return await wait_for(tray, document, submission, tray.service.identification)
 
 
-@observed("submit execution {document.label}")
-async def submit_execution(tray: Tray, document: Document, spooled: Spooled, step_id: str) -> Submission:
-    """Send the document, once, to the step that fits."""
+@observed("execute {document.label}")
+async def execute(tray: Tray, document: Document, spooled: Spooled, step_id: str) -> Progress:
+    """Send the document, once, to the step that fits, and wait until it has extracted its fields, or has given up."""
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_execution(
@@ -73,12 +74,13 @@ async def submit_execution(tray: Tray, document: Document, spooled: Spooled, ste
             webhook_url=tray.settings.webhooks.url,
         )
 
-    return await submit(tray, document, Kind.EXECUTE, post, step_id=step_id)
+    submission = await submit(tray, document, Kind.EXECUTE, post, step_id=step_id)
+    return await wait_for(tray, document, submission, tray.service.execution)
 
 
 @observed("await execution {document.label}")
 async def await_execution(tray: Tray, document: Document, submission: Submission) -> Progress:
-    """Wait until the step has extracted the document's fields, or has given up."""
+    """Wait for the end of an execution that an earlier run submitted."""
     return await wait_for(tray, document, submission, tray.service.execution)
 
 
@@ -91,20 +93,23 @@ async def write(tray: Tray, extractions: Sequence[Extraction], label: str) -> No
 class DocumentTasks:
     """The tasks with the attempts and the back-off that the user set. Made by `tasks_with`."""
 
-    def __init__(self, tray: Tray) -> None:
+    def __init__(self, tray: Tray, admission: Admission) -> None:
         limits = tray.settings.limits
         self.discover = discover.with_budget(limits)
         self.fetch = fetch.with_budget(limits)
-        self.submit_identification = submit_identification.with_budget(limits)
-        self.await_identification = await_identification.with_budget(limits)
-        self.submit_execution = submit_execution.with_budget(limits)
+        self.identify = identify.with_budget(limits)
+        self.execute = execute.with_budget(limits)
         self.await_execution = await_execution.with_budget(limits)
         self._write = write.with_budget(limits)
         self._tray = tray
+        self._admission = admission
         self.batches = Batches(self._write_together, limits.write_every, WRITTEN_AT_ONCE)
 
     async def write(self, extraction: Extraction) -> None:
         """Append one document's rows, together with those of the documents that are ready at the same time."""
+        self._admission.hand_over(extraction.document.id)
+        if self._admission.all_handed_over:
+            self.batches.flush()
         await self.batches.add(extraction)
 
     async def _write_together(self, extractions: Sequence[Extraction]) -> Sequence[None]:
@@ -114,9 +119,9 @@ class DocumentTasks:
 
 
 @asynccontextmanager
-async def tasks_with(tray: Tray) -> AsyncIterator[DocumentTasks]:
+async def tasks_with(tray: Tray, admission: Admission) -> AsyncIterator[DocumentTasks]:
     """The tasks of a run; what is being written at the end of the block is written."""
-    tasks = DocumentTasks(tray)
+    tasks = DocumentTasks(tray, admission)
     try:
         yield tasks
     finally:

@@ -23,11 +23,15 @@ from trayflow.settings import Settings
 #: Task runs a second that a Prefect server as shipped records (30 at most, measured).
 STOCK_RATE = 25.0
 
-#: Task runs that a document takes on its whole way: fetch, submit and await twice, and a part of a write.
-PER_DOCUMENT = 5.2
+#: Task runs that a document takes on its whole way: fetch, identify, execute, and a part of a write.
+PER_DOCUMENT = 3.2
 
 #: Task runs that may come at once after a quiet time, when the server has nothing left to record.
 BURST = 500.0
+
+#: Seconds between two documents that enter, at the least: so the first ones are at the service while the next are being
+#: read, and not all of them after the last one was.
+APART = 0.02
 
 #: Task runs by which the server's record may lag before no further document enters.
 MOST_BEHIND = 1000
@@ -67,6 +71,9 @@ class Admission:
         self._burst = BURST / rate
         self._next = time.monotonic() - self._burst
         self._window = asyncio.Semaphore(settings.limits.window)
+        self._under_way = 0
+        self._most_handed_over = settings.limits.window
+        self._handed_over: set[str] = set()
         self._gate = asyncio.Lock()
         self._flow_run = flow_run.get_id()
         self._recorded = 0
@@ -100,16 +107,35 @@ class Admission:
         except BaseException:
             self._window.release()
             raise
+        self._under_way += 1
 
-    def leave(self) -> None:
+    def hand_over(self, document_id: str) -> None:
+        """Only a document's rows are still to be written: its place is free, unless a window full of them waits."""
+        if document_id not in self._handed_over and len(self._handed_over) < self._most_handed_over:
+            self._handed_over.add(document_id)
+            self._window.release()
+
+    @property
+    def all_handed_over(self) -> bool:
+        """Whether every document that is under way waits for its rows to be written."""
+        return len(self._handed_over) == self._under_way
+
+    def leave(self, document_id: str) -> None:
         """A document is under way no more."""
-        self._window.release()
+        self._under_way -= 1
+        if document_id in self._handed_over:
+            self._handed_over.remove(document_id)
+        else:
+            self._window.release()
+
+    def refund(self) -> None:
+        """A document that entered takes no task runs after all."""
+        self._next -= self._interval
 
     async def _pace(self) -> None:
         now = time.monotonic()
         self._next = max(self._next + self._interval, now - self._burst)
-        if self._next > now:
-            await asyncio.sleep(self._next - now)
+        await asyncio.sleep(max(self._next - now, APART))
 
     async def _catch_up(self) -> None:
         """Hold until the record lags by less than `MOST_BEHIND`; the server is asked only when it may lag by that."""

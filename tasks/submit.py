@@ -62,7 +62,7 @@ async def submit(
 
 async def _attempt(tray: Tray, document: Document, kind: Kind, post: Post, step_id: str, settings: str) -> Submission:
     submissions = tray.ledger.submissions
-    submission, mine = await asyncio.to_thread(submissions.intend, document.id, kind, tray.run_id, step_id, settings)
+    submission, mine = await tray.ledger.call(submissions.intend, document.id, kind, tray.run_id, step_id, settings)
     if not mine:
         if submission.state is SubmissionState.REJECTED:
             raise RejectedError(submission.message or "The service refused it.", code=submission.code)
@@ -71,9 +71,7 @@ async def _attempt(tray: Tray, document: Document, kind: Kind, post: Post, step_
         accepted = await post(submission.id)
     except (TransientError, RejectedError, OutcomeUnknownError, RunStoppedError) as error:
         code = getattr(error, "code", None)
-        now = await asyncio.to_thread(
-            submissions.turn_down, submission.id, _state(error), code=code, message=str(error)
-        )
+        now = await tray.ledger.call(submissions.turn_down, submission.id, _state(error), code=code, message=str(error))
         if not isinstance(error, OutcomeUnknownError):
             raise
         tray.tally.submissions[kind] += 1
@@ -89,12 +87,12 @@ async def _attempt(tray: Tray, document: Document, kind: Kind, post: Post, step_
 async def _recorded(tray: Tray, submission: Submission, remote_id: str) -> Submission:
     for delay in RECORD_AGAIN:
         try:
-            return await asyncio.to_thread(tray.ledger.submissions.accept, submission, remote_id)
+            return await tray.ledger.call(tray.ledger.submissions.accept, submission, remote_id)
         except LedgerError as error:
             log.warning("An id cannot be recorded yet: %s", error)
         await asyncio.sleep(delay)
     try:
-        return await asyncio.to_thread(tray.ledger.submissions.accept, submission, remote_id)
+        return await tray.ledger.call(tray.ledger.submissions.accept, submission, remote_id)
     except LedgerError:
         log.error("Accepted, but not recorded. Once the ledger works again: trayflow reconcile --id %s", remote_id)
         raise
@@ -110,18 +108,16 @@ async def _told_of(tray: Tray, submission: Submission) -> Submission:
     until = submission.intended_at + timedelta(seconds=tray.settings.grace)
     while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
         await asyncio.sleep(min(left, LOOK_AGAIN))
-        if (
-            now := await asyncio.to_thread(submissions.get, submission.id)
-        ) and now.state is not SubmissionState.UNKNOWN:
+        if (now := await tray.ledger.call(submissions.get, submission.id)) and now.state is not SubmissionState.UNKNOWN:
             return now
     how = submission.message or "its answer was not seen."
     if policy.on_unknown == "hold":
         raise OutcomeUnknownError(f"It may have been accepted, so it is not sent again: {how}")
-    given_up = await asyncio.to_thread(submissions.superseded, submission.document_id, submission.kind)
+    given_up = await tray.ledger.call(submissions.superseded, submission.document_id, submission.kind)
     if given_up >= policy.resubmissions:
         raise OutcomeUnknownError(f"Sent {given_up + 1} times, and each may have been accepted: {how}")
-    await asyncio.to_thread(submissions.supersede, submission.id)
-    return await asyncio.to_thread(submissions.get, submission.id) or submission
+    await tray.ledger.call(submissions.supersede, submission.id)
+    return await tray.ledger.call(submissions.get, submission.id) or submission
 
 
 def _state(error: Exception) -> SubmissionState:

@@ -30,16 +30,16 @@ async def wait_for(tray: Tray, document: Document, submission: Submission, ask: 
     if remote_id is None or accepted_at is None:
         raise DocumentError(Reason.NO_ANSWER, "The submission has no id to ask for.")
     if submission.state is not SubmissionState.ACCEPTED:
-        kept = await asyncio.to_thread(tray.ledger.submissions.answer, submission.id)
+        kept = await tray.ledger.call(tray.ledger.submissions.answer, submission.id)
         if kept is not None:
             return answers.progress(kept, remote_id)
     tray.gate.adopt(document.id)
     progress = await _last_word(tray, document, submission, lambda: ask(remote_id), accepted_at)
+    await tray.gate.land(document.id)
     seconds = service_seconds(progress)
     seconds = _since(accepted_at) if seconds is None else seconds
     (await tray.durations(submission.kind, submission.step_id)).learn(seconds)
-    await asyncio.to_thread(tray.ledger.submissions.finish, submission.id, progress, seconds)
-    await tray.gate.land(document.id)
+    await tray.ledger.call(tray.ledger.submissions.finish, submission.id, progress, seconds)
     return progress
 
 

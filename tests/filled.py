@@ -57,5 +57,5 @@ def fill(ledger: Ledger, documents: Mapping[str, Mapping[str, Any]], code: str =
             submission, _ = ledger.submissions.intend(document.id, kind, "run", "step")
             ledger.submissions.accept(submission, progress.remote_id)
             ledger.submissions.finish(submission.id, progress)
-        extractions.append(ledger.extraction(submission))  # the loop ends with the execution
+        extractions.append(ledger.extraction(submission.document_id))  # the loop ends with the execution
     return extractions

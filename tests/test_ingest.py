@@ -342,10 +342,8 @@ def test_every_call_is_a_task_run_named_after_the_document(inbox: Path) -> None:
         "discover page 1",
         "discover page 2",
         "fetch a.pdf",
-        "submit identification a.pdf",
-        "await identification a.pdf",
-        "submit execution a.pdf",
-        "await execution a.pdf",
+        "identify a.pdf",
+        "execute a.pdf",
         "write a.pdf",
     }
 

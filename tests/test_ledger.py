@@ -260,7 +260,7 @@ def test_a_failed_execution_yields_no_extraction(ledger: Ledger) -> None:
     assert found is not None
     assert (found.state, found.code) == (SubmissionState.FAILED, "TIMEOUT")
     with pytest.raises(NoResultFound):
-        ledger.extraction(found)
+        ledger.extraction(found.document_id)
 
 
 def test_extractions_come_back_as_they_were(ledger: Ledger) -> None:

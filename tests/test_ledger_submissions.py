@@ -133,7 +133,7 @@ def test_the_first_last_word_stands(ledger: Ledger) -> None:
     ledger.submissions.finish(submission.id, executed("remote", {"n": 1}))
     ledger.submissions.finish(submission.id, Progress(remote_id="remote", status="ERROR", failure=Failure()))
     assert state(ledger, submission) is SubmissionState.SUCCEEDED
-    assert ledger.extraction(submission).data == {"n": 1}
+    assert ledger.extraction(submission.document_id).data == {"n": 1}
 
 
 def test_turning_down_does_not_undo_an_acceptance(ledger: Ledger) -> None:

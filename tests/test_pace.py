@@ -21,18 +21,18 @@ def test_the_window_is_never_exceeded() -> None:
     """Of many documents, only as many as the window holds are under way at once, and all get in at last."""
     under_way, most = 0, 0
 
-    async def work(gate: Admission) -> None:
+    async def work(gate: Admission, number: int) -> None:
         nonlocal under_way, most
         await gate.enter()
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0)
         under_way -= 1
-        gate.leave()
+        gate.leave(str(number))
 
     async def run() -> None:
         async with admission(window=3) as gate:
-            await asyncio.gather(*(work(gate) for _ in range(20)))
+            await asyncio.gather(*(work(gate, number) for number in range(20)))
 
     asyncio.run(run())
     assert (most, under_way) == (3, 0)
@@ -50,6 +50,42 @@ def test_documents_come_at_the_pace_of_their_task_runs(monkeypatch: pytest.Monke
             return time.monotonic() - began
 
     assert asyncio.run(run()) >= 0.45
+
+
+def test_a_document_whose_rows_wait_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one enters before the rows are written; but no more than a window full of documents wait so."""
+
+    async def run() -> list[bool]:
+        async with admission(window=1) as gate:
+            await gate.enter()
+            gate.hand_over("a")
+            alone = gate.all_handed_over
+            await gate.enter()
+            gate.hand_over("b")  # there is no room for another one
+            waiting = asyncio.create_task(gate.enter())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(waiting), 0.1)
+            gate.leave("a")
+            still = waiting.done()
+            gate.leave("b")
+            await waiting
+            return [alone, still, gate.all_handed_over]
+
+    assert asyncio.run(run()) == [True, False, False]
+
+
+def test_a_document_that_was_taken_costs_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another run holds makes no task runs here: the next one enters at once."""
+    monkeypatch.setattr(tasks.pace, "BURST", 0.0)
+
+    async def run() -> None:
+        async with admission(rate=tasks.pace.PER_DOCUMENT / 3600) as gate:
+            await gate.enter()
+            gate.refund()
+            gate.leave("a")
+            await asyncio.wait_for(gate.enter(), 5)
+
+    asyncio.run(run())
 
 
 def test_nobody_enters_while_the_record_lags(monkeypatch: pytest.MonkeyPatch) -> None:

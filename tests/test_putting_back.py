@@ -196,7 +196,7 @@ def test_again_pays_for_the_execution_alone(ledger: Ledger, progress: Progress, 
     hold(ledger, "run", id_)
     second = execute(ledger, id_, executed("second", {"n": 2}))
     assert second.id != execution.id
-    assert ledger.extraction(second).data == {"n": 2}
+    assert ledger.extraction(second.document_id).data == {"n": 2}
     ledger.close_append("file:///tables", [], [id_])
     assert [extraction.data for extraction in ledger.extractions(datetime.now(UTC))] == [{"n": 2}]
 

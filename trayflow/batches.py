@@ -28,6 +28,10 @@ class Batches(Generic[Item, Result]):
         self._full = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
+    def flush(self) -> None:
+        """Wait for no more: nothing else comes for now."""
+        self._full.set()
+
     async def add(self, item: Item) -> Result:
         """Have one item done. Raises what `do` raises for it."""
         end: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

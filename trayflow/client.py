@@ -43,6 +43,9 @@ LARGEST_BODY = 64 * 2**20
 #: that very moment is lost.
 KEEP_ALIVE = 4.0
 
+#: Connections for questions that are kept open: each call looks at every one of them, and few are in use at a time.
+KEPT = 10
+
 #: Document types asked for at once, and pages after which a service that never comes to an end is not believed.
 PAGE = 100
 MOST_PAGES = 1000
@@ -130,7 +133,7 @@ class DocuTray:
 
         # Each submission gets a connection of its own: on a kept one, the service may hang up in the moment that the
         # document sets out, and nobody could tell whether it arrived. Questions can be asked again.
-        self._submitting, self._asking = pool(0), pool(max_connections)
+        self._submitting, self._asking = pool(0), pool(min(max_connections, KEPT))
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

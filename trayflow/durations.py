@@ -17,9 +17,9 @@ SAMPLE = 50
 #: The vendor suggests longer intervals for large documents; a megabyte is where we call one large.
 LARGE = 1_000_000
 
-#: Between polls goes by this part of the usual time (a result is then known after 1.15 of it at most), and later, when
-#: it takes unusually long, each interval is this much longer than the one before.
-FINE, SLOWER = 0.15, 1.5
+#: The first poll comes when this part of its like have ended, the next ones after this part of the usual time each, and
+#: later, when it takes unusually long, each interval is this much longer than the one before.
+EARLY, FINE, SLOWER = 0.2, 0.15, 1.5
 
 #: The longest that a step can have taken, in seconds: what is beyond is a clock that was set.
 A_DAY = 86_400.0
@@ -36,34 +36,54 @@ class Durations:
         self._known.append(seconds)
 
     def polls(self, polling: Polling, document: Document) -> Polls:
-        """When to ask for a document of this step, by what is known now."""
-        if self._known:
-            usual = statistics.median(self._known)
-            return Polls(usual, max(FINE * usual, polling.minimum), max(self._known), polling.maximum)
-        interval = polling.large_interval if document.size >= LARGE else polling.interval
-        return Polls(interval, interval, 0.0, polling.maximum)
+        """When to ask for a document of this step."""
+        return Polls(self, polling, polling.large_interval if document.size >= LARGE else polling.interval)
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    @property
+    def early(self) -> float:
+        """Some have ended by then."""
+        return sorted(self._known)[int(EARLY * len(self._known))]
+
+    @property
+    def usual(self) -> float:
+        """Half of them have ended by then."""
+        return statistics.median(self._known)
+
+    @property
+    def longest(self) -> float:
+        """All of them have ended by then."""
+        return max(self._known)
 
 
 class Polls:
-    """The delays before one document's polls: first when half of its like have ended, then in small steps while the
-    others end, then ever larger ones.
+    """The delays before one document's polls: first when some of its like have ended, then in small steps while the
+    others end, then ever larger ones. What is learnt while it waits counts: the first documents of a step know nothing.
     """
 
-    def __init__(self, first: float, interval: float, until: float, most: float) -> None:
-        self._first = first
+    def __init__(self, known: Durations, polling: Polling, interval: float) -> None:
+        self._known = known
+        self._polling = polling
         self._interval = interval
-        self._until = until
-        self._most = most
+        self._slower = 1.0
         self._asked = False
 
     def next(self, waited: float) -> float:
         """Seconds before the next poll, `waited` seconds after the service took the document."""
-        if not self._asked:
+        expected = self._known.early if self._known else self._interval
+        if not self._asked or (self._known and waited < expected):
             self._asked = True
-            return max(self._first - waited, 0.0)
-        delay = min(self._interval, self._most)
-        if waited > self._until:
-            self._interval *= SLOWER
+            return max(expected - waited, 0.0)
+        if not self._known:
+            return self._slowed(self._interval)
+        step = max(FINE * self._known.usual, self._polling.minimum)
+        return self._slowed(step) if waited > self._known.longest else step
+
+    def _slowed(self, interval: float) -> float:
+        delay = min(interval * self._slower, self._polling.maximum)
+        self._slower *= SLOWER
         return delay
 
 

@@ -40,7 +40,7 @@ class News:
             if not ids:
                 continue
             try:
-                told = await asyncio.to_thread(self._ledger.submissions.told, ids)
+                told = await self._ledger.call(self._ledger.submissions.told, ids)
             except LedgerError as error:
                 log.warning("%s", error)
                 continue

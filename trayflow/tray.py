@@ -122,13 +122,13 @@ class Tray:
     async def durations(self, kind: Kind, step_id: str) -> Durations:
         """How long this step usually takes, as far as anybody knows."""
         if (kind, step_id) not in self._durations:
-            known = await asyncio.to_thread(self.ledger.submissions.durations, kind, step_id)
+            known = await self.ledger.call(self.ledger.submissions.durations, kind, step_id)
             self._durations.setdefault((kind, step_id), Durations(reversed(known)))
         return self._durations[kind, step_id]
 
     async def rows(self) -> dict[str, int]:
         """The rows that are now in each table of the destination."""
-        states = await asyncio.to_thread(self.ledger.table_states, self.destination.uri)
+        states = await self.ledger.call(self.ledger.table_states, self.destination.uri)
         return {name: state.rows for name, state in sorted(states.items())}
 
     async def check_service(self) -> None:

@@ -33,7 +33,7 @@ async def many(documents: int) -> dict[str, int]:
             for _ in range(TASK_RUNS):
                 await small(number)
         finally:
-            admission.leave()
+            admission.leave(str(number))
 
     async with Admission(settings) as admission, asyncio.TaskGroup() as group:
         for number in range(documents):

@@ -83,11 +83,9 @@ def test_every_task_run_is_on_the_server_under_its_documents_name(ran: Ran, serv
     """When the command has ended, nothing is missing from the UI."""
     ended = [name for name in task_runs(server, "COMPLETED") if name.endswith(" a.pdf")]
     assert sorted(name for name in ended if not name.startswith("write ")) == [
-        "await execution a.pdf",
-        "await identification a.pdf",
+        "execute a.pdf",
         "fetch a.pdf",
-        "submit execution a.pdf",
-        "submit identification a.pdf",
+        "identify a.pdf",
     ]
     writes = [name for name in task_runs(server, "COMPLETED") if name.startswith("write ")]
     assert 1 <= len(writes) <= 3  # what is ready together is written together

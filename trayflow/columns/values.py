@@ -17,6 +17,7 @@ from trayflow.columns.fields import Shape
 
 Cell = str | float | int | bool | None
 
+_TEXT = pd.StringDtype()
 _DTYPES: dict[Shape, ExtensionDtype] = {
     Shape.NUMBER: pd.Float64Dtype(),
     Shape.INTEGER: pd.Int64Dtype(),
@@ -68,7 +69,7 @@ def cell_or_null(value: Any, shape: Shape) -> Cell:
 
 def dtype(shape: Shape) -> ExtensionDtype:
     """The pandas dtype of a column: all can hold nulls."""
-    return _DTYPES.get(shape, pd.StringDtype())
+    return _DTYPES.get(shape, _TEXT)
 
 
 def infer(values: Sequence[Any]) -> Shape:

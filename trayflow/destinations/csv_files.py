@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -35,11 +37,13 @@ def harmless(text: str) -> str:
 
 def to_csv(frame: pd.DataFrame, columns: Sequence[str]) -> bytes:
     """The rows in these columns, as lines of CSV without a heading; null is an empty cell."""
-    frame = frame.reindex(columns=list(columns))
-    text: pd.Index[str] = frame.select_dtypes("string").columns
-    for name in text:
-        frame[name] = frame[name].map(harmless, na_action="ignore")
-    return frame.to_csv(index=False, header=False, lineterminator="\n").encode()
+    # pandas writes with the same csv.writer, at ten times the cost for the few rows of an append.
+    there = {name: cells.to_numpy(object, na_value=None) for name, cells in frame.items()}  # type: ignore[call-overload]
+    cells = [there.get(name, [None] * len(frame)) for name in columns]
+    text = io.StringIO()
+    rows = ([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in zip(*cells, strict=True))
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 class Draft:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from threading import Lock, local
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,6 +31,8 @@ LAYOUT = 2
 #: Layouts that become this one by adding the columns and indexes that they lack.
 GROWN = frozenset({1})
 
+T = TypeVar("T")
+
 #: Seconds that a SQLite writer waits for another process's transaction; ours take milliseconds.
 BUSY_SECONDS = 60
 
@@ -41,7 +43,9 @@ class Database:
     def __init__(self, engine: Engine, ledger_id: str) -> None:
         self._engine = engine
         # SQLite lets writers wait by sleeping ever longer: ours, which are many threads, form a queue instead.
-        self._writer: AbstractContextManager[object] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self.has_one_writer = engine.dialect.name == "sqlite"
+        self._writer: AbstractContextManager[object] = Lock() if self.has_one_writer else nullcontext()
+        self._thread = local()  # `.shared`: the connection of the calls that this thread makes together
         self.id = ledger_id
 
     @classmethod
@@ -83,18 +87,40 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back on an exception.
+        """One transaction, committed at the end, rolled back on an exception; one for all calls made `together`.
 
         Raises `LedgerError` when the database cannot be used; whether it was committed is then not known.
         """
+        if shared := self._shared:
+            yield shared
+            return
         with self._writer, _usable(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read with; on SQLite it neither waits for a writer nor stops one. Raises `LedgerError`."""
+        if shared := self._shared:
+            yield shared
+            return
         with _usable(), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make calls of the ledger in one transaction: a commit costs more than what is committed.
+
+        Raises what a call raises; nothing of any of them is done then.
+        """
+        with self.writing() as connection:
+            self._thread.shared = connection
+            try:
+                return [call() for call in calls]
+            finally:
+                self._thread.shared = None
+
+    @property
+    def _shared(self) -> Connection | None:
+        return getattr(self._thread, "shared", None)
 
     def one_at_a_time(self, connection: Connection, name: str) -> None:
         """Let nobody else be between here and the end of a transaction of this name; SQLite has one writer anyway."""

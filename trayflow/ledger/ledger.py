@@ -1,27 +1,30 @@
 """The ledger: the one place that knows what was found, submitted, answered and written.
 
 Here are its documents, results and tables; `Ledger.runs` knows who holds what, `Ledger.submissions` what was asked of
-the service, and `Ledger.putting_back` lets documents try again. Every method is one transaction. Methods block: the
-tasks call them off the event loop. Claims and state changes are conditional updates, so that two runs over one ledger
-cannot both believe a document to be theirs.
+the service, and `Ledger.putting_back` lets documents try again. Every method is one transaction. Methods block:
+`Ledger.call` makes them from an event loop. Claims and state changes are conditional updates, so that two runs over one
+ledger cannot both believe a document to be theirs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
 
+from trayflow.batches import Batches
 from trayflow.ledger import rows, statements
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.putting_back import PuttingBack
 from trayflow.ledger.runs import Runs
-from trayflow.ledger.submission import Submission, SubmissionState
+from trayflow.ledger.submission import SubmissionState
 from trayflow.ledger.submissions import AT_ONCE, Submissions
 from trayflow.models import (
     Document,
@@ -35,6 +38,12 @@ from trayflow.models import (
     TypeSchema,
 )
 from trayflow.reasons import Reason
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Seconds for which calls gather, and how many of them share a transaction at the most.
+GATHER, TOGETHER = 0.02, 100
 
 
 def document_id(source: str, key: str, version: str) -> str:
@@ -64,6 +73,7 @@ class Ledger:
         self.submissions = Submissions(database)
         self.putting_back = PuttingBack(database)
         self._own_bytes = database.insert(s.contents).on_conflict_do_nothing()
+        self._calls: Batches[Callable[[], Any], Any] = Batches(self._together, GATHER, TOGETHER)
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -73,6 +83,18 @@ class Ledger:
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()
+
+    async def call(self, method: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Make a call of this ledger off the event loop; it returns, or raises, when it is committed.
+
+        On SQLite, which has one writer, calls made at the same time share a commit; where one fails, each is made again
+        by itself. On Postgres each is by itself: calls
+        of two processes that share transactions would wait for each other's rows.
+        """
+        if not self._database.has_one_writer:
+            return await asyncio.to_thread(method, *arguments, **named)
+        result: R = await self._calls.add(partial(method, *arguments, **named))
+        return result
 
     # --- documents ---------------------------------------------------------------------------------------------
 
@@ -166,6 +188,9 @@ class Ledger:
             row = connection.execute(statement).first()
             return (rows.document(row), row.discovered_at) if row else None
 
+    async def _together(self, calls: Sequence[Callable[[], Any]]) -> Sequence[Any]:
+        return await asyncio.to_thread(self._database.together, calls)
+
     # --- types, results and destinations -------------------------------------------------------------------------
 
     def keep_schemas(self, schemas: Iterable[TypeSchema]) -> None:
@@ -182,10 +207,10 @@ class Ledger:
             known = connection.execute(select(s.schemas))
             return {row.code: TypeSchema(code=row.code, name=row.name, json_schema=row.json_schema) for row in known}
 
-    def extraction(self, execution: Submission) -> Extraction:
-        """The fields that an execution extracted. Raises `NoResultFound` when it did not succeed."""
+    def extraction(self, document_id: str) -> Extraction:
+        """The fields that were extracted of a document. Raises `NoResultFound` when no execution succeeded."""
         with self._database.reading() as connection:
-            return rows.extraction(connection.execute(statements.EXTRACTION, {"submission": execution.id}).one())
+            return rows.extraction(connection.execute(statements.EXTRACTION, {"document": document_id}).one())
 
     def extractions(self, before: datetime) -> Iterator[Extraction]:
         """The fields of every document written by `before`, in the order they were written, a few at a time."""

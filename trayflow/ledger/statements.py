@@ -82,8 +82,8 @@ BYTES = (
 #: Parameter: `hash`.
 OWNER = select(s.contents.c.document_id).where(s.contents.c.sha256 == bindparam("hash"))
 
-#: Parameter: `submission`.
-EXTRACTION = select_extractions().where(_u.id == bindparam("submission"))
+#: Parameter: `document`.
+EXTRACTION = select_extractions().where(_u.document_id == bindparam("document"))
 
 #: Parameters: `place`, `document`.
 WRITTEN = select(s.writes.c.document_id).where(
