@@ -36,6 +36,20 @@ def test_each_item_gets_its_own_result_and_batches_are_bounded() -> None:
     assert max(map(len, done)) == 4
 
 
+def test_what_nothing_follows_is_done_at_once() -> None:
+    """Told that nothing else comes, a batch does not wait out its time."""
+
+    async def run() -> int:
+        async def do(items: Sequence[int]) -> Sequence[int]:
+            return items
+
+        batches = Batches(do, 3600.0, 4)
+        batches.flush()
+        return await asyncio.wait_for(batches.add(1), 10)
+
+    assert asyncio.run(run()) == 1
+
+
 def test_one_bad_item_takes_no_other_along() -> None:
     """The batch is done again one by one; the bad one alone fails."""
     done: Done = []

@@ -62,6 +62,16 @@ def test_a_step_that_became_slower_is_learnt() -> None:
     assert known.polls(Polling(), SMALL).next(0.0) == 10.0
 
 
+def test_what_others_show_meanwhile_counts() -> None:
+    """A document that was sent when nothing was known is asked for in small steps once others have ended."""
+    known = Durations()
+    polls = known.polls(Polling(interval=10.0), SMALL)
+    assert polls.next(0.0) == 10.0
+    known.learn(12.0)
+    assert polls.next(10.0) == pytest.approx(2.0)
+    assert polls.next(12.0) == pytest.approx(0.15 * 12.0)
+
+
 def test_time_that_has_passed_counts() -> None:
     """A submission that an earlier run made is asked for at once when it should have ended."""
     assert Durations([2.0]).polls(Polling(), SMALL).next(60.0) == 0.0

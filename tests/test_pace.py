@@ -20,13 +20,16 @@ def admission(window: int = 100, rate: float = 6e6) -> Admission:
 def test_the_window_is_never_exceeded() -> None:
     """Of many documents, only as many as the window holds are under way at once, and all get in at last."""
     under_way, most = 0, 0
+    full = asyncio.Event()
 
     async def work(gate: Admission, number: int) -> None:
         nonlocal under_way, most
         await gate.enter()
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0)
+        if under_way == 3:
+            full.set()
+        await full.wait()
         under_way -= 1
         gate.leave(str(number))
 
@@ -76,7 +79,7 @@ def test_a_document_whose_rows_wait_leaves_its_place(monkeypatch: pytest.MonkeyP
 
 def test_a_document_that_was_taken_costs_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """What another run holds makes no task runs here: the next one enters at once."""
-    monkeypatch.setattr(tasks.pace, "BURST", 0.0)
+    monkeypatch.setattr(tasks.pace, "BURST", tasks.pace.PER_DOCUMENT)
 
     async def run() -> None:
         async with admission(rate=tasks.pace.PER_DOCUMENT / 3600) as gate:

@@ -53,8 +53,8 @@ def test_a_server_of_its_own_ends_when_all_is_recorded(inbox: Path, account: dic
         assert finished.fetchone()[0] == 1
     ((state, count),) = task_runs
     assert state == "COMPLETED"
-    # Five a document, two pages that were discovered (the last one empty), and one to three writes.
-    assert 3 * 5 + 2 < count <= 3 * 5 + 2 + 3
+    # Three a document, two pages that were discovered (the last one empty), and one to three writes.
+    assert 3 * 3 + 2 < count <= 3 * 3 + 2 + 3
     assert flow_runs == [("ingest inbox", "COMPLETED")]
     assert is_all_gone(inbox.parent)
 
