@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 # A machine that does other things besides is slow, which is no failure.
 settings.register_profile("trayflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trayflow")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collected() -> Iterator[None]:
+    """What a module left open is reported there, and not wherever Python happens to look next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
