@@ -88,8 +88,8 @@ class Ledger:
         """Make a call of this ledger off the event loop; it returns, or raises, when it is committed.
 
         On SQLite, which has one writer, calls made at the same time share a commit; where one fails, each is made again
-        by itself. On Postgres each is by itself: calls
-        of two processes that share transactions would wait for each other's rows.
+        by itself. On Postgres each is by itself: two processes whose calls share transactions could each wait for rows
+        of the other's.
         """
         if not self._database.has_one_writer:
             return await asyncio.to_thread(method, *arguments, **named)
