@@ -92,18 +92,17 @@ def measure(who: str, root: Path, count: int, window: int, in_flight: int) -> di
             env |= prefect_server.client_env(prefect_server.api_url(port), home)
             env |= {"TRAYFLOW_LIMITS__WINDOW": str(window), "TRAYFLOW_LIMITS__MAX_IN_FLIGHT": str(in_flight)}
             env |= {"TRAYFLOW_PREFECT__TASK_RUNS_PER_SECOND": str(prefect_server.TASK_RUNS_PER_SECOND)}
-        command = [
-            *os.environ.get("PROFILE", "").split(),
-            sys.executable,
-            "-m",
-            "benchmarks.throughput_run",
-            who,
-            str(root / "inbox"),
-            str(window),
-        ]
+
+        def client(kind: str) -> dict[str, Any]:
+            command = [sys.executable, "-m", "benchmarks.throughput_run", kind, str(root / "inbox"), str(window)]
+            command = [*os.environ.get("PROFILE", "").split(), *command]
+            done = subprocess.run(command, env=env, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
+            found: dict[str, Any] = json.loads(done.stdout)
+            return found
+
+        before = client("empty") if who == "ours" else {}
         server_before = cpu_seconds("prefect server start")
-        done = subprocess.run(command, env=env, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
-        figures: dict[str, Any] = json.loads(done.stdout)
+        figures = before | client(who)
         figures["server_cpu"] = cpu_seconds("prefect server start") - server_before
         figures["twin_cpu"] = cpu_seconds("-m engine --port")
         headers = {"Authorization": f"Bearer {KEY}"}
@@ -127,6 +126,11 @@ def show(who: str, count: int, figures: dict[str, Any], limit: float) -> None:
     print(f"  CPU of the twin              {figures['twin_cpu'] / count * 1000:8.1f} ms a document")
     if who == "ours":
         recorded = ", ".join(f"{number:,} {state.lower()}" for state, number in figures["recorded"].items() if number)
+        empty, took = figures["empty_task_run"], figures["cpu"] / count
+        print(
+            f"  a task run that does nothing {empty * 1000:8.1f} ms of it   "
+            f"so a document takes the CPU of {took / empty:.1f} of them"
+        )
         print(f"  CPU of the Prefect server    {figures['server_cpu'] / count * 1000:8.1f} ms a document")
         print(f"  task runs                    {figures['task_runs']:8,}     recorded: {recorded}")
         print(

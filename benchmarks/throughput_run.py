@@ -1,9 +1,10 @@
 """One client of the twin, in a process of its own: started by `throughput.py`, prints what it measured as JSON.
 
-    python benchmarks/throughput_run.py ours|sdk FOLDER WINDOW
+    python benchmarks/throughput_run.py ours|sdk|empty FOLDER WINDOW
 
 `ours` runs the flow on the Prefect server that PREFECT_API_URL names; `sdk` is what one would write with asyncio and
 the vendor's SDK, with its defaults: identify, wait, execute, wait, WINDOW documents at once; no ledger, no tables.
+`empty` measures what a task run that does nothing costs there, WINDOW of them at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+#: Task runs that do nothing, for what one costs.
+EMPTY = 300
 
 KEY, URL = os.environ["DOCUTRAY_API_KEY"], os.environ["DOCUTRAY_BASE_URL"]
 
@@ -49,6 +53,32 @@ def sdk(inbox: Path, window: int) -> dict[str, Any]:
             return {"makespan": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
     return asyncio.run(main())
+
+
+def empty(_: Path, window: int) -> dict[str, Any]:
+    """CPU seconds of this process for a task run that does nothing: what Prefect takes on this machine, now."""
+    from prefect import flow
+
+    from tasks.observed import observed
+
+    @observed("nothing {number}")
+    async def nothing(number: int) -> None:
+        await asyncio.sleep(0.01)
+
+    @flow(persist_result=False)
+    async def idle() -> float:
+        room = asyncio.Semaphore(window)
+
+        async def one(number: int) -> None:
+            async with room:
+                await nothing(number)
+
+        cpu = time.process_time()
+        await asyncio.gather(*(one(number) for number in range(EMPTY)))
+        await asyncio.sleep(1)  # what is still being sent counts as well
+        return (time.process_time() - cpu) / EMPTY
+
+    return {"empty_task_run": asyncio.run(idle())}
 
 
 def ours(inbox: Path, _: int) -> dict[str, Any]:
@@ -114,5 +144,5 @@ def ours(inbox: Path, _: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    measure = {"ours": ours, "sdk": sdk}[sys.argv[1]]
+    measure = {"ours": ours, "sdk": sdk, "empty": empty}[sys.argv[1]]
     sys.stdout.write(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]))))
