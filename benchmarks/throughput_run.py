@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import sys
@@ -57,6 +58,8 @@ def sdk(inbox: Path, window: int) -> dict[str, Any]:
 
 def empty(_: Path, window: int) -> dict[str, Any]:
     """CPU seconds of this process for a task run that does nothing: what Prefect takes on this machine, now."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
     from prefect import flow
 
     from tasks.observed import observed
@@ -67,6 +70,7 @@ def empty(_: Path, window: int) -> dict[str, Any]:
 
     @flow(persist_result=False)
     async def idle() -> float:
+        logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # as a run does
         room = asyncio.Semaphore(window)
 
         async def one(number: int) -> None:
