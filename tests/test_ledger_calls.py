@@ -76,6 +76,8 @@ def test_one_that_fails_takes_no_other_along(ledger: Ledger) -> None:
     assert kept is not None
     assert kept.state is SubmissionState.INTENDED
     assert ledger.submissions.execution(lost) is None
+    _, theirs = ledger.submissions.intend(lost, Kind.IDENTIFY, "another")
+    assert theirs, "the intent of the one that failed was left behind"
 
 
 def test_nobody_is_told_of_what_is_not_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

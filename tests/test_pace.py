@@ -55,7 +55,7 @@ def test_documents_come_at_the_pace_of_their_task_runs(monkeypatch: pytest.Monke
     assert asyncio.run(run()) >= 0.45
 
 
-def test_a_document_whose_rows_wait_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_whose_rows_wait_leaves_its_place() -> None:
     """The next one enters before the rows are written; but no more than a window full of documents wait so."""
 
     async def run() -> list[bool]:

@@ -39,7 +39,8 @@ def to_csv(frame: pd.DataFrame, columns: Sequence[str]) -> bytes:
     """The rows in these columns, as lines of CSV without a heading; null is an empty cell."""
     # pandas writes with the same csv.writer, at ten times the cost for the few rows of an append.
     there = {name: cells.to_numpy(object, na_value=None) for name, cells in frame.items()}  # type: ignore[call-overload]
-    cells = [there.get(name, [None] * len(frame)) for name in columns]
+    nothing = [None] * len(frame)
+    cells = [there.get(name, nothing) for name in columns]
     text = io.StringIO()
     rows = ([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in zip(*cells, strict=True))
     csv.writer(text, lineterminator="\n").writerows(rows)

@@ -142,7 +142,7 @@ class Ledger:
     def let_go(self, document_ids: Sequence[str], run_id: str) -> dict[str, Document]:
         """Those of these documents that have ended, or that no other living run holds, as they stand now."""
         d, found = s.documents.c, {}
-        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now(), s.runs.c.id != run_id)
+        living = rows.select_living(_now()).where(s.runs.c.id != run_id)
         free = or_(d.outcome.is_not(None), d.claimed_by.is_(None), d.claimed_by.not_in(living))
         with self._database.reading() as connection:
             for start in range(0, len(document_ids), AT_ONCE):

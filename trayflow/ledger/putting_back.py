@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, or_, select, update
 
+from trayflow.ledger import rows
 from trayflow.ledger import schema as s
 from trayflow.ledger.database import Database
 from trayflow.ledger.submission import OPEN, TAKEN, SubmissionState
@@ -55,7 +56,7 @@ class Wanted:
     def conditions(self) -> list[ColumnElement[bool]]:
         """All but the key: neither database has Python's globs."""
         d = s.documents.c
-        living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+        living = rows.select_living(_now())
         conditions = [
             d.outcome.in_(ENDED),
             d.ended_at <= self.before,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
 from trayflow.ledger import schema as s
 from trayflow.ledger.submission import Submission, SubmissionState
 from trayflow.models import Document, DocumentState, Extraction, Kind, Outcome
 
 _SUBMISSION = select(s.submissions).where(s.submissions.c.id == bindparam("submission"))
+
+
+def select_living(now: datetime | BindParameter[datetime]) -> Select[Any]:
+    """The ids of the runs whose lease has not run out: what they hold is theirs."""
+    return select(s.runs.c.id).where(s.runs.c.lease_until > now)
 
 
 def select_documents() -> Select[Any]:

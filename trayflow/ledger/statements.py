@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, case, or_, select, update
 
 from trayflow.ledger import schema as s
-from trayflow.ledger.rows import select_extractions
+from trayflow.ledger.rows import select_extractions, select_living
 from trayflow.ledger.submission import TAKEN, UNSETTLED, SubmissionState
 from trayflow.models import DocumentState, Kind
 
@@ -20,7 +20,7 @@ CLAIM = (
         or_(
             _d.claimed_by.is_(None),
             _d.claimed_by == bindparam("run"),
-            _d.claimed_by.not_in(select(s.runs.c.id).where(s.runs.c.lease_until > bindparam("now"))),
+            _d.claimed_by.not_in(select_living(bindparam("now"))),
         ),
     )
     .values(claimed_by=bindparam("run"))

@@ -249,7 +249,7 @@ class Submissions:
         c, d = s.submissions.c, s.documents.c
         with self._database.writing() as connection:
             _lock_document(connection, submission_id)
-            living = select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+            living = rows.select_living(_now())
             held = select(d.id).where(d.claimed_by.in_(living))
             here = update(s.submissions).where(c.id == submission_id, _lost(), c.document_id.not_in(held))
             if connection.execute(here.values(state=SubmissionState.REFUSED)).rowcount == 0:
@@ -271,7 +271,7 @@ class Submissions:
 
 def _lost() -> ColumnElement[bool]:
     """Unknown, or left behind by a run that is dead."""
-    c, living = s.submissions.c, select(s.runs.c.id).where(s.runs.c.lease_until > _now())
+    c, living = s.submissions.c, rows.select_living(_now())
     left = and_(c.state == SubmissionState.INTENDED, c.run_id.not_in(living))
     return or_(c.state == SubmissionState.UNKNOWN, left)
 
