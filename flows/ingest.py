@@ -23,7 +23,9 @@ from trayflow.tray import Tray, open_tray
 
 
 @flow(name="ingest", flow_run_name="ingest {source}", persist_result=False)
-async def ingest(source: str, to: str, config: str | None = None, ledger: str | None = None) -> Summary:
+async def ingest(
+    source: str, to: str, config: str | None = None, ledger: str | None = None, keys: list[str] | None = None
+) -> Summary:
     """Bring every document of a source into tables.
 
     Args:
@@ -31,9 +33,10 @@ async def ingest(source: str, to: str, config: str | None = None, ledger: str | 
         to: the folder of CSV files that the rows are appended to.
         config: a settings file; by default `trayflow.toml` in the working directory, if there is one.
         ledger: the ledger's database URL; by default the one in the settings.
+        keys: the documents that this run is about, by their keys in the source; by default, all.
     """
     settings = await with_key(load_settings(Path(config) if config else None, ledger=ledger))
-    async with open_tray(settings, source, to) as tray:
+    async with open_tray(settings, source, to, keys) as tray:
         return await run_documents(tray, bring_home)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from prefect import get_run_logger
 
 from tasks.documents import DocumentTasks, tasks_with
 from tasks.pace import Admission
 from trayflow.endings import ending_of
-from trayflow.errors import ClaimLostError, RunStoppedError, ServiceError, TrayflowError
-from trayflow.models import Document, Ending, Outcome
+from trayflow.errors import ClaimLostError, FetchError, ReplacedError, RunStoppedError, ServiceError, TrayflowError
+from trayflow.models import Document, Ending, Listing, Outcome
 from trayflow.progress import Discovered, Ended, EndedElsewhere, Summary, tell
 from trayflow.tray import Tray
 
@@ -31,13 +31,15 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     # That a task run ended well is its state; a line in the log for each would be a tenth of its cost.
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     held: list[Document] = []
+    replaced: list[str] = []
     try:
         async with Admission(tray.settings) as admission, tasks_with(tray, admission) as do:
 
             async def see_through(document: Document) -> None:
                 try:
                     if await tray.ledger.call(tray.ledger.runs.claim, document.id, tray.run_id, document.outcome):
-                        await _attempt(tray, do, document, bring_home)
+                        if await _attempt(tray, do, document, bring_home):
+                            replaced.append(document.key)
                     else:
                         admission.refund()
                         held.append(document)
@@ -52,7 +54,9 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
                         await admission.enter()
                         group.create_task(see_through(document))
 
-            await take_up(_discovered(tray, do))
+            await take_up(_discovered(tray, do, tray.pages()))
+            if replaced:
+                await take_up(_discovered(tray, do, iter([await asyncio.to_thread(tray.source.find, replaced)])))
             while held:
                 await asyncio.sleep(LOOK_AGAIN)
                 await take_up(_let_go(tray, held))
@@ -64,9 +68,9 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     return await _summary(tray)
 
 
-async def _discovered(tray: Tray, do: DocumentTasks) -> AsyncIterator[Document]:
+async def _discovered(tray: Tray, do: DocumentTasks, pages: Iterator[Listing]) -> AsyncIterator[Document]:
     number = 1
-    while page := await do.discover(tray, number):
+    while page := await do.discover(tray, pages, number):
         tray.tally.documents += len(page.documents) + page.unchanged
         tray.tally.unchanged += page.unchanged
         tell(Discovered(new=len(page.documents), unchanged=page.unchanged))
@@ -88,8 +92,11 @@ async def _let_go(tray: Tray, held: list[Document]) -> AsyncIterator[Document]:
             tell(EndedElsewhere(document))
 
 
-async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home: BringHome) -> None:
-    """Bring one document home, whatever happens to it. Raises `ClaimLostError` when another run has taken it over."""
+async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home: BringHome) -> bool:
+    """Bring one document home, whatever happens to it. Returns whether a newer version has taken its place.
+
+    Raises `ClaimLostError` when another run has taken it over.
+    """
     log = get_run_logger()
     try:
         await _end(tray, document, await bring_home(tray, do, document))
@@ -98,17 +105,19 @@ async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home
     except TrayflowError as error:
         if ending := ending_of(error):
             await _end(tray, document, ending)
-        elif isinstance(error, ServiceError):
-            log.warning("%s stays under way: %s", document.label, error)
-            await tray.check_service()
-            tray.breaker.failed(document.id, error)
-        else:
+            return isinstance(error, ReplacedError)
+        if not isinstance(error, ServiceError | FetchError):
             raise
+        log.warning("%s stays under way: %s", document.label, error)
+        if isinstance(error, ServiceError):
+            await tray.check_service()
+        tray.breaker.failed(document.id, error)
     except Exception as error:  # a fault of ours with one document must not stop the others
         log.error("%s stays under way after a fault of trayflow: %s", document.label, type(error).__name__)
     finally:
-        tray.spool.drop(document.id)
+        await tray.spool.drop(document.id)
         await tray.gate.land(document.id)
+    return False
 
 
 async def _end(tray: Tray, document: Document, ending: Ending) -> None:

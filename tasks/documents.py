@@ -8,7 +8,8 @@ the ledger knows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,32 +18,41 @@ from tasks.pace import Admission
 from tasks.submit import submit
 from tasks.wait import wait_for
 from trayflow.batches import Batches
-from trayflow.client import FileUpload
+from trayflow.client import FileUpload, Upload, UrlUpload
 from trayflow.ledger import Page, Submission
-from trayflow.models import Accepted, Document, Extraction, Kind, Progress, Spooled
+from trayflow.models import Accepted, Document, Extraction, Kind, Listing, Progress, Spooled
 from trayflow.tray import Tray
 
 #: Documents whose rows are appended in one go, at the most.
 WRITTEN_AT_ONCE = 50
 
+log = logging.getLogger(__name__)
+
 
 @observed("discover page {number}")
-async def discover(tray: Tray, number: int) -> Page | None:
+async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Page | None:
     """List the next page of the source and enter it in the ledger; `None` after the last one."""
-    found = await asyncio.to_thread(next, tray.pages, None)
-    if found is None:
+    listing = await asyncio.to_thread(next, pages, None)
+    if listing is None:
         return None
-    return await tray.ledger.call(tray.ledger.discover, tray.source.uri, found, tray.destination.uri)
+    for skipped in listing.skipped:
+        log.info("%s is left alone: %s", skipped.key, skipped.reason)
+    tray.tally.skipped.update(skipped.reason for skipped in listing.skipped)
+    return await tray.ledger.call(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
 
 
 @observed("fetch {document.label}")
 async def fetch(tray: Tray, document: Document) -> Spooled:
-    """Bring the bytes here, and look at them. Raises `DocumentError` for what the service could not read."""
+    """Bring the bytes here, and look at them.
+
+    Raises `DocumentError` for what the service could not read, `FetchError` when the bytes cannot be had now.
+    """
 
     def take() -> Spooled:
-        with tray.source.open(document.key) as stream:
+        with tray.source.open(document) as stream:
             return tray.spool.take(document.id, stream)
 
+    await tray.spool.make_room(document.id, document.size)
     return await asyncio.to_thread(take)
 
 
@@ -52,7 +62,7 @@ async def identify(tray: Tray, document: Document, spooled: Spooled) -> Progress
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_identification(
-            _upload(document, spooled),
+            await _upload(tray, document, spooled),
             candidates=tray.candidates,
             metadata=_metadata(document, intent),
             webhook_url=tray.settings.webhooks.url,
@@ -68,7 +78,7 @@ async def execute(tray: Tray, document: Document, spooled: Spooled, step_id: str
 
     async def post(intent: str) -> Accepted:
         return await tray.service.submit_execution(
-            _upload(document, spooled),
+            await _upload(tray, document, spooled),
             step_id=step_id,
             metadata=_metadata(document, intent),
             webhook_url=tray.settings.webhooks.url,
@@ -128,7 +138,12 @@ async def tasks_with(tray: Tray, admission: Admission) -> AsyncIterator[Document
         await tasks.batches.close()
 
 
-def _upload(document: Document, spooled: Spooled) -> FileUpload:
+async def _upload(tray: Tray, document: Document, spooled: Spooled) -> Upload:
+    settings = tray.settings.source
+    if settings.submit == "url":
+        return UrlUpload(
+            await asyncio.to_thread(tray.source.link, document, settings.url_seconds), spooled.content_type
+        )
     name = document.key.rsplit("/", 1)[-1]
     return FileUpload(spooled.path, filename=name, content_type=spooled.content_type)
 

@@ -19,6 +19,9 @@ from trayflow.ledger import Ledger
 # reaches the tests.
 os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
+# Files of tests are written when they are there.
+os.environ["TRAYFLOW_SOURCE__SETTLE"] = "0"
+
 
 # A machine that does other things besides is slow, which is no failure.
 settings.register_profile("trayflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])

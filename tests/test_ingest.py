@@ -363,7 +363,7 @@ def test_a_run_takes_over_what_a_dead_one_held(inbox: Path, service: Scripted) -
     """A document claimed by a run that no longer renews its lease is brought home by the next one."""
     put(inbox, "a.pdf")
     ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
-    (found,) = next(Folder(inbox).pages())
+    (found,) = next(Folder(inbox).pages()).found
     (document,) = ledger.discover(inbox.resolve().as_uri(), [found], "anywhere").documents
     ledger.runs.start("dead", lease=1.5)
     assert ledger.runs.claim(document.id, "dead")

@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from trayflow.errors import DocumentError, SettingsError
-from trayflow.models import Found
+from trayflow.models import Document, Found
 from trayflow.reasons import Reason
+from trayflow.settings import SourceSettings
 from trayflow.sources import Folder, open_source
 from trayflow.sources import folder as folder_module
 
 
+def at(key: str, version: str = "") -> Document:
+    return Document(id="1", source="file:///inbox", key=key, version=version, size=1)
+
+
 def listed(folder: Folder) -> dict[str, Found]:
-    return {found.key: found for page in folder.pages() for found in page}
+    return {found.key: found for page in folder.pages() for found in page.found}
 
 
 def test_files_are_found_below_the_root(tmp_path: Path) -> None:
@@ -52,10 +57,10 @@ def test_odd_names_come_back_as_the_same_file(tmp_path: Path, name: bytes) -> No
     """Whatever bytes a name holds, its key is printable and opens that file."""
     Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"content")
     source = Folder(tmp_path)
-    (key,) = listed(source)
+    ((key, found),) = listed(source).items()
     assert key.isprintable()
     key.encode()
-    with source.open(key) as stream:
+    with source.open(at(key, found.version)) as stream:
         assert stream.read() == b"content"
 
 
@@ -73,15 +78,15 @@ def test_a_key_cannot_leave_the_root(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "secret.pdf").write_bytes(b"1")
     for key in ("../secret.pdf", "%2e%2e/secret.pdf", str(tmp_path / "secret.pdf")):
-        with pytest.raises(DocumentError) as error:
-            Folder(tmp_path / "root").open(key)
+        with pytest.raises(DocumentError) as error, Folder(tmp_path / "root").open(at(key)):
+            pass
         assert error.value.reason is Reason.VANISHED
 
 
 def test_a_vanished_file_is_said(tmp_path: Path) -> None:
     """What was listed may be gone by the time it is fetched."""
-    with pytest.raises(DocumentError) as error:
-        Folder(tmp_path).open("gone.pdf")
+    with pytest.raises(DocumentError) as error, Folder(tmp_path).open(at("gone.pdf")):
+        pass
     assert error.value.reason is Reason.VANISHED
 
 
@@ -90,11 +95,11 @@ def test_listing_comes_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(folder_module, "PAGE", 4)
     for number in range(10):
         (tmp_path / f"{number}.pdf").write_bytes(b"1")
-    assert [len(page) for page in Folder(tmp_path).pages()] == [4, 4, 2]
+    assert [len(page.found) for page in Folder(tmp_path).pages()] == [4, 4, 2]
 
 
 @pytest.mark.parametrize("address", ["nowhere", "s3://bucket/prefix", "file:///nowhere"])
 def test_what_is_no_folder_is_a_setting_to_put_right(address: str) -> None:
     """A wrong source stops the run before it begins."""
     with pytest.raises(SettingsError):
-        open_source(address)
+        open_source(address, SourceSettings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 from pathlib import Path
@@ -18,7 +19,7 @@ from trayflow.spool import Spool
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", max_bytes=200_000)
+    return Spool(tmp_path / "spool", max_bytes=200_000, total=300_000)
 
 
 def pdf(password: str | None = None) -> bytes:
@@ -47,7 +48,7 @@ def test_a_document_is_copied_and_hashed(spool: Spool) -> None:
     spooled = spool.take("id", io.BytesIO(content))
     assert spooled.path.read_bytes() == content
     assert (spooled.size, spooled.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    spool.drop("id")
+    asyncio.run(spool.drop("id"))
     assert not spooled.path.exists()
 
 

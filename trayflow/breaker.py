@@ -21,6 +21,6 @@ class Breaker:
         self._failed.add(document_id)
         if len(self._failed) >= self._most:
             raise ServiceFailingError(
-                f"The service fails one document after another, {len(self._failed)} by now; the last time: {error} "
-                "They are all kept as they are: the same command carries on once it works again."
+                f"One document fails after another, {len(self._failed)} by now; the last time: {error} "
+                "They are all kept as they are: the same command carries on once that works again."
             )

@@ -7,9 +7,12 @@
     │   ├── ServiceUnreachableError  nothing answers at the service's address
     │   ├── ServiceFailingError   it answers, but fails one document after another
     │   ├── LedgerError           the ledger cannot be read or written
+    │   ├── SourceError           the source cannot be listed or read
     │   └── DestinationError      the tables cannot be written
     ├── ClaimLostError            another run holds the document now: this one leaves it alone
     ├── DocumentError             this file is bad, whatever we do: quarantine, with a reason code
+    │   └── ReplacedError         a newer version took its place before it was read: that one is taken
+    ├── FetchError                its bytes cannot be had now, although the source says it is there
     └── ServiceError              one call to the service failed
         ├── RejectedError         permanent: the service refused this submission (4xx)
         ├── TransientError        not accepted, by the service's own word or for want of a connection: try again
@@ -63,6 +66,10 @@ class LedgerError(RunStoppedError):
     """The ledger's database cannot be used."""
 
 
+class SourceError(RunStoppedError):
+    """The source cannot be listed or read: credentials, rights, network."""
+
+
 class DestinationError(RunStoppedError):
     """Rows cannot be written where they should go."""
 
@@ -77,6 +84,17 @@ class DocumentError(TrayflowError):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class ReplacedError(DocumentError):
+    """What lies under the document's key is another version by now. The document has not been read."""
+
+    def __init__(self, message: str = "A newer version took its place before it was read: that one is taken.") -> None:
+        super().__init__(Reason.REPLACED, message)
+
+
+class FetchError(TrayflowError):
+    """The bytes of a document cannot be had now: no connection, no right to read it. It stays under way."""
 
 
 class ServiceError(TrayflowError):

@@ -13,6 +13,7 @@ from enum import StrEnum
 from trayflow.errors import (
     ClaimLostError,
     DocumentError,
+    FetchError,
     OutcomeUnknownError,
     PollsFailedError,
     RateLimitedError,
@@ -67,7 +68,7 @@ class Failure:
 #: From the particular to the general: the first that covers an error counts.
 FAILURES = (
     Failure(
-        "The file is empty, too large, broken, encrypted, of another type, gone or unreadable",
+        "The file is empty, too large, broken, encrypted, of another type, gone, replaced or unreadable",
         DocumentError,
         Retried.NOBODY,
         "once",
@@ -80,7 +81,25 @@ FAILURES = (
             Reason.ENCRYPTED,
             Reason.UNREADABLE,
             Reason.VANISHED,
+            Reason.REPLACED,
         ),
+    ),
+    Failure(
+        "Its bytes lie in an archive tier of the bucket, and have to be restored first",
+        DocumentError,
+        Retried.NOBODY,
+        "once",
+        "",
+        Then.REVIEW,
+        (Reason.ARCHIVED,),
+    ),
+    Failure(
+        "The bucket does not hand out its bytes: a cut line, no right to read it",
+        FetchError,
+        Retried.NEXT_RUN,
+        "the download goes on where it broke, `limits.attempts` times",
+        "`limits.backoff`, doubled each time up to a minute, with jitter",
+        Then.UNDER_WAY,
     ),
     Failure(
         "The service refuses the document for good: 400, 403, 404, 413, 415, 422",
@@ -161,7 +180,8 @@ FAILURES = (
     ),
     Failure(
         "It concerns all: 401, 402, an address that is not DocuTray's, nobody at the address after all tries, "
-        "`limits.breaker` documents in a row that exhausted their tries, a ledger or tables that cannot be written",
+        "`limits.breaker` documents in a row that exhausted their tries, a source that cannot be listed, a ledger or "
+        "tables that cannot be written",
         RunStoppedError,
         Retried.NEXT_RUN,
         "never by this run",

@@ -153,6 +153,22 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """An object that a source leaves alone for now, and why, in words that are the same for all of its kind."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a source: what was found there, and what is left alone for now."""
+
+    found: tuple[Found, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document as the ledger knows it. `id` is made of source, key and version: the same everywhere, for ever."""
 

@@ -66,7 +66,10 @@ class Submissions(BaseModel):
 
 
 class Summary(BaseModel):
-    """What a run did; `documents` sums the outcomes, `in_progress` and `unchanged`. `tables`: rows now there."""
+    """What a run did; `documents` sums the outcomes, `in_progress` and `unchanged`.
+
+    `skipped`: objects left alone for now, which are no documents yet, by the reason in words. `tables`: rows now there.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,6 +80,7 @@ class Summary(BaseModel):
     duplicate: int = 0
     in_progress: int = 0
     unchanged: int = 0
+    skipped: dict[str, int] = Field(default_factory=dict)
     tables: dict[str, int] = Field(default_factory=dict)
     submissions: Submissions = Submissions()
     seconds: float = 0.0

@@ -14,6 +14,8 @@ class Reason(StrEnum):
     ENCRYPTED = "encrypted"
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
+    REPLACED = "replaced"
+    ARCHIVED = "archived"
     REJECTED = "rejected"
     IDENTIFICATION_FAILED = "identification_failed"
     EXECUTION_FAILED = "execution_failed"

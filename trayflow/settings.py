@@ -54,6 +54,39 @@ class TypeRoute(Section):
     minimum_confidence: Confidence | None = Field(None, description="Overrides the general minimum for this type.")
 
 
+class SourceSettings(Section):
+    """What is taken from a source, and how a bucket is spoken to. Credentials come the AWS way, never from here."""
+
+    include: tuple[str, ...] = Field((), description="Globs over the whole key (* crosses folders); empty: all.")
+    exclude: tuple[str, ...] = Field((), description="Globs of keys that are left out, whatever `include` says.")
+    settle: float = Field(
+        2.0, ge=0, description="Seconds that a file has to stand still before it counts as written, in a folder."
+    )
+    path_style: bool = Field(False, description="Address the bucket by path (endpoint/bucket), not by host name.")
+    requester_pays: bool = Field(False, description="Agree to pay for requests to a bucket that asks for it.")
+    prefixes: tuple[str, ...] = Field(
+        (), description="Parts of the bucket, below the source's prefix, that are listed at the same time."
+    )
+    submit: Literal["bytes", "url"] = Field(
+        "bytes", description="`url`: hand the service a presigned address instead of the document's bytes."
+    )
+    url_seconds: int = Field(3600, ge=60, le=604_800, description="How long a presigned address is good for.")
+
+
+class Watch(Section):
+    """How `trayflow watch` takes what arrives."""
+
+    batch: int = Field(50, ge=1, le=1000, description="Documents that make a batch full.")
+    seconds: float = Field(5.0, ge=0, description="Seconds for which a batch gathers, from its first document on.")
+    at_once: int = Field(2, ge=1, le=32, description="Batches under way at once.")
+    rescan: Seconds = Field(300.0, description="Seconds between looks at the whole source: events get lost.")
+    farewell: Seconds = Field(20.0, description="Seconds that batches get to end in once the watch is to end.")
+    queue: str | None = Field(None, pattern=r"^https?://", description="URL of the SQS queue of a bucket's events.")
+    visibility: int = Field(
+        120, ge=10, le=43_200, description="Seconds for which a message is ours; renewed while it is worked on."
+    )
+
+
 class Routing(Section):
     """Which step fits which document type, and what happens to documents that fit none."""
 
@@ -87,6 +120,9 @@ class Limits(Section):
     )
     max_in_flight: int | None = Field(
         None, ge=1, description="Submissions that may be at the service at once, of all runs over one ledger together."
+    )
+    spool_bytes: int = Field(
+        2_000_000_000, ge=1, description="Bytes of documents under way that may lie on this machine's disk at once."
     )
     write_every: float = Field(
         1.0, ge=0, description="Seconds for which extracted documents are gathered, to be written at once."
@@ -155,6 +191,8 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".trayflow"), description="Our own files: ledger, spool, logs.")
     ledger: str | None = Field(None, description="SQLAlchemy URL of the ledger. Default: SQLite in `home`.")
     service: Service = Service()
+    source: SourceSettings = SourceSettings()
+    watch: Watch = Watch()
     routing: Routing = Routing()
     limits: Limits = Limits()
     unknown: Unknown = Unknown()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import shutil
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,12 +33,27 @@ LOOKING = threading.Lock()
 
 
 class Spool:
-    """A folder for documents under way. Files are named by document id, so no key can name a path."""
+    """A run's folder for documents under way. Files are named by document id, so no key can name a path.
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    A document takes at most `max_bytes`, all of them together `total`, unless a single one is larger than that.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, total: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._total = total
+        self._held: dict[str, int] = {}
+        self._freed = asyncio.Condition()
         folder.mkdir(parents=True, exist_ok=True)
+
+    async def make_room(self, document_id: str, size: int) -> None:
+        """Wait until a document of `size` bytes may be taken. Raises `DocumentError` for one that is too large."""
+        if size > self._max_bytes:
+            raise self._too_large()
+        async with self._freed:
+            self._held.pop(document_id, None)
+            await self._freed.wait_for(lambda: not self._held or sum(self._held.values()) + size <= self._total)
+            self._held[document_id] = size
 
     def take(self, document_id: str, stream: BinaryIO) -> Spooled:
         """Copy a document here.
@@ -50,7 +67,7 @@ class Spool:
                 for chunk in _chunks(stream):
                     size += len(chunk)
                     if size > self._max_bytes:
-                        raise DocumentError(Reason.TOO_LARGE, f"Larger than the limit of {self._max_bytes:,} bytes.")
+                        raise self._too_large()
                     digest.update(chunk)
                     copy.write(chunk)
             return Spooled(path, size, digest.hexdigest(), check(path, size))
@@ -58,9 +75,26 @@ class Spool:
             path.unlink(missing_ok=True)
             raise
 
-    def drop(self, document_id: str) -> None:
+    async def drop(self, document_id: str) -> None:
         """The document needs its bytes no more."""
         (self._folder / document_id).unlink(missing_ok=True)
+        async with self._freed:
+            if self._held.pop(document_id, None) is not None:
+                self._freed.notify_all()
+
+    def close(self) -> None:
+        """Take the folder away."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _too_large(self) -> DocumentError:
+        return DocumentError(Reason.TOO_LARGE, f"Larger than the limit of {self._max_bytes:,} bytes.")
+
+
+def sweep(folder: Path, living: Container[str]) -> None:
+    """Take away what runs left in their folders below this one when they were killed."""
+    for left in folder.glob("*/"):
+        if left.name not in living:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def check(path: Path, size: int) -> str:

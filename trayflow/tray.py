@@ -12,10 +12,12 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from trayflow.breaker import Breaker
@@ -27,18 +29,21 @@ from trayflow.errors import LedgerError, RejectedError, ServiceUnreachableError,
 from trayflow.failures import back_off, jittered
 from trayflow.gate import Gate
 from trayflow.ledger import Ledger, Share, Submission
-from trayflow.models import Found, Kind, Outcome, TypeSchema
+from trayflow.models import Kind, Listing, Outcome, TypeSchema
 from trayflow.news import News
 from trayflow.progress import Submissions, Summary
 from trayflow.settings import Settings
-from trayflow.sources import Folder, open_source
-from trayflow.spool import Spool
+from trayflow.sources import Source, open_source
+from trayflow.spool import Spool, sweep
 
 #: Seconds that POSTs under way get to be answered and recorded when a run is stopped: without, they become unknown.
 FAREWELL = 60
 
 #: Seconds between heartbeats where limits are shared: a new run waits that long for its part.
 SHARING = 2.0
+
+#: Keys that a source is asked for at once.
+KEYS_AT_ONCE = 100
 
 #: A step that has no route of its own is called after its type.
 DEFAULT_STEP = "extract-{code}"
@@ -56,6 +61,7 @@ class Tally:
         self.started = time.monotonic()
         self.documents = 0
         self.unchanged = 0
+        self.skipped: Counter[str] = Counter()
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.submissions = dict.fromkeys(Kind, 0)
 
@@ -67,6 +73,7 @@ class Tally:
             **{outcome.value: count for outcome, count in self.outcomes.items()},
             in_progress=self.documents - self.unchanged - ended,
             unchanged=self.unchanged,
+            skipped=dict(self.skipped),
             tables=dict(tables),
             submissions=Submissions(**{kind.value: count for kind, count in self.submissions.items()}),
             seconds=round(time.monotonic() - self.started, 2),
@@ -79,7 +86,7 @@ class Tray:
     def __init__(
         self,
         settings: Settings,
-        source: Folder,
+        source: Source,
         destination: CsvFolder,
         ledger: Ledger,
         service: DocuTray,
@@ -87,6 +94,7 @@ class Tray:
         run_id: str,
         steps: Mapping[str, str],
         schemas: Mapping[str, TypeSchema],
+        keys: Collection[str] | None = None,
     ) -> None:
         self.settings = settings
         self.source = source
@@ -96,15 +104,24 @@ class Tray:
         self.steps = steps
         self.schemas = schemas
         self.candidates: Sequence[str] = sorted({*steps, *settings.routing.candidates})
-        self.spool = Spool(settings.home / "spool", settings.limits.max_bytes)
+        limits = settings.limits
+        self.spool = Spool(spool_folder(settings) / run_id, limits.max_bytes, limits.spool_bytes)
         self.gate = gate
-        self.breaker = Breaker(settings.limits.breaker)
+        self.breaker = Breaker(limits.breaker)
         self.news = News(ledger)
         self.tally = Tally()
         self.run_id = run_id
-        self.pages: Iterator[tuple[Found, ...]] = source.pages()
+        self._keys = list(keys) if keys is not None else None
         self._posts: set[asyncio.Task[Submission]] = set()
         self._durations: dict[tuple[Kind, str], Durations] = {}
+
+    def pages(self) -> Iterator[Listing]:
+        """What this run is about: all of the source, or the keys that it was given."""
+        if self._keys is None:
+            yield from self.source.pages()
+            return
+        for start in range(0, len(self._keys), KEYS_AT_ONCE):
+            yield self.source.find(self._keys[start : start + KEYS_AT_ONCE])
 
     def keep(self, post: asyncio.Task[Submission]) -> asyncio.Task[Submission]:
         """Remember a POST under way: it is seen to its end even if whoever waits for it is stopped."""
@@ -141,15 +158,17 @@ class Tray:
 
 
 @asynccontextmanager
-async def open_tray(settings: Settings, source: str, to: str) -> AsyncIterator[Tray]:
-    """Open everything a run needs, and close it again.
+async def open_tray(
+    settings: Settings, source: str, to: str, keys: Collection[str] | None = None
+) -> AsyncIterator[Tray]:
+    """Open everything a run needs, and close it again. `keys`: the documents it is about; by default, all.
 
     Raises `SettingsError` for what the user has to put right, `RunStoppedError` where the service or the destination
     cannot be used. Nothing has been submitted then.
     """
     if settings.api_key is None:
         raise SettingsError("There is no key for the service: set DOCUTRAY_API_KEY, or start with `trayflow run`.")
-    opened = open_source(source)
+    opened = await asyncio.to_thread(open_source, source, settings.source)
     key = settings.api_key.get_secret_value()
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
     async with contextlib.AsyncExitStack() as stack:
@@ -161,7 +180,9 @@ async def open_tray(settings: Settings, source: str, to: str) -> AsyncIterator[T
         await stack.enter_async_context(service)
         steps, schemas = await _account(service, settings)
         await asyncio.to_thread(ledger.keep_schemas, schemas.values())
-        tray = Tray(settings, opened, destination, ledger, service, run.gate, run.id, steps, schemas)
+        await asyncio.to_thread(lambda: sweep(spool_folder(settings), ledger.runs.living()))
+        tray = Tray(settings, opened, destination, ledger, service, run.gate, run.id, steps, schemas, keys)
+        stack.callback(tray.spool.close)
         watching = asyncio.create_task(tray.news.watch()) if settings.webhooks.come else None
         try:
             yield tray
@@ -169,6 +190,11 @@ async def open_tray(settings: Settings, source: str, to: str) -> AsyncIterator[T
             await tray.settle()
             if watching:
                 watching.cancel()
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Where runs have their spools, each in a folder named by its id."""
+    return settings.home / "spool"
 
 
 @dataclass(frozen=True, slots=True)

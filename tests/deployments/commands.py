@@ -19,7 +19,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without anything that names a service or a server; proxies stay out of it too."""
     foreign = ("DOCUTRAY", "PREFECT", "TRAYFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     mine = {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
-    return {**mine, "PREFECT_PROFILES_PATH": os.devnull, **(extra or {})}
+    return {**mine, "PREFECT_PROFILES_PATH": os.devnull, "TRAYFLOW_SOURCE__SETTLE": "0", **(extra or {})}
 
 
 def trayflow(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, update
 
+from trayflow.ledger import rows, statements
 from trayflow.ledger import schema as s
-from trayflow.ledger import statements
 from trayflow.ledger.database import Database
 from trayflow.models import Outcome
 
@@ -66,6 +66,11 @@ class Runs:
             }
             connection.execute(mine.values(kept))
         return part
+
+    def living(self) -> set[str]:
+        """The runs whose lease has not run out."""
+        with self._database.reading() as connection:
+            return set(connection.execute(rows.select_living(_now())).scalars())
 
     def end(self, run_id: str) -> None:
         """Give back what the run still holds: whoever comes next may go on with it at once."""

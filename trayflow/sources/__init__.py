@@ -5,15 +5,20 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from trayflow.errors import SettingsError
+from trayflow.settings import SourceSettings
 from trayflow.sources.folder import Folder
+from trayflow.sources.patterns import Patterns
+from trayflow.sources.source import Source
 
-__all__ = ["Folder", "open_source"]
+__all__ = ["Folder", "Source", "open_source"]
 
 
-def open_source(address: str) -> Folder:
+def open_source(address: str, settings: SourceSettings) -> Source:
     """The source at an address: a folder's path, or its `file://` URI. Raises `SettingsError` for anything else."""
-    if address.startswith("file://"):
-        return Folder(Path(url2pathname(urlsplit(address).path)))
-    if "://" in address:
+    if "://" in address and not address.startswith("file://"):
         raise SettingsError(f"A source is a folder; {address.split('://')[0]}:// addresses are not supported.")
-    return Folder(Path(address).expanduser())
+    path = url2pathname(urlsplit(address).path) if address.startswith("file://") else address
+    if settings.submit == "url":
+        raise SettingsError('A folder\'s files have no address: source.submit = "url" is for buckets.')
+    patterns = Patterns(settings.include, settings.exclude)
+    return Folder(Path(path).expanduser(), patterns, settings.settle)
