@@ -117,7 +117,7 @@ class Folder:
 
     def _look(self, key: str) -> Found | None:
         path = self._path(key)
-        if path is None or self.key(path) is None:
+        if path is None or self.key(path) != key:
             return None
         try:
             return self._found(str(path), path.stat()) if path.is_file() else None
