@@ -127,7 +127,7 @@ class Watcher:
                     await self._persist("put a message aside", partial(asyncio.to_thread, queue.bury, message, reason))
                 else:
                     ours.append(message)
-            addresses = {object_.address for message in ours for object_ in message.objects}
+            addresses = {object_.uri for message in ours for object_ in message.objects}
             keys = [key for address in sorted(addresses) if (key := self._source.key_at(address))]
             documents = await self._persist("look at what has arrived", partial(self._arrived, keys))
             await self._waiting.gone([document.id for document in documents])
@@ -136,7 +136,7 @@ class Watcher:
     def _foreign(self, message: Message) -> str | None:
         """Why a message that was understood is not for us: nobody who reads this queue would ever take it."""
         ours = "/".join(self._source.uri.split("/", 3)[:3])
-        others = {address for object_ in message.objects if not (address := object_.address).startswith(f"{ours}/")}
+        others = {address for object_ in message.objects if not (address := object_.uri).startswith(f"{ours}/")}
         return "it speaks of an object in another bucket" if others else None
 
     async def _arrived(self, keys: Sequence[str]) -> list[Document]:
