@@ -34,9 +34,9 @@ DRAIN = 5.0
 
 @dataclass
 class FlowRun:
-    """A call of a flow, before, while and after it runs. `call` returns its final state."""
+    """A call of a flow, before, while and after it runs."""
 
-    call: Callable[[], Awaitable[State[Any]]]
+    call: Callable[..., Awaitable[Any]]
     hear: Callable[[Event], None]
     notice: Callable[[str], None]
     server_is_lasting: bool
@@ -93,7 +93,7 @@ class FlowRun:
         await _check_server()
         if not self.server_is_lasting:
             await mark_crashed()
-        state = await self.call()
+        state: State[Any] = await self.call(return_state=True)
         self.url = url_for("flow-run", obj_id=state.state_details.flow_run_id)
         self.result = await state.aresult()
 

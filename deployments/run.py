@@ -44,7 +44,7 @@ def run_documents(
             ground.wait_until_answering()
             display.working()
             lasting = ground.server_is_lasting
-            call = partial(ingest, source, to, str(config) if config else None, ledger, return_state=True)
+            call = partial(ingest, source, to, str(config) if config else None, ledger)
             flow = FlowRun(call, display.hear, display.notice, lasting)
             try:
                 summary = flow.run(ground)
@@ -71,7 +71,7 @@ def watch_documents(
         ground.wait_until_answering()
         display.working()
         display.notice(f"Watching {source} → {to}. Ctrl-C ends it once the documents under way are home.")
-        call = partial(watch, source, to, str(config) if config else None, ledger, queue, return_state=True)
+        call = partial(watch, source, to, str(config) if config else None, ledger, queue)
         FlowRun(call, display.hear, display.notice, ground.server_is_lasting).run(ground)
         display.notice("Ended. What is under way is in the ledger: the same command carries on.")
     return DONE

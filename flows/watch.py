@@ -1,7 +1,7 @@
 """A source is watched: what arrives is taken in small batches, each a run of `ingest` of its own.
 
-So the Prefect UI shows a day as a row of runs. The ledger knows what each of them has done: a watch that was killed, and
-begins again, looks at everything once and carries on.
+So the Prefect UI shows a day as a row of runs. The ledger knows what each of them has done: a watch that was killed
+looks at everything once when it begins again, and carries on.
 """
 
 from __future__ import annotations

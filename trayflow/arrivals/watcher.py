@@ -1,7 +1,7 @@
 """A source being watched: what arrives is looked up, entered in the ledger, and handed on in batches.
 
 Events only say where to look. The source says what lies there, and the ledger whether that is new: so events that come
-twice, late or out of order change nothing, and those that never come cost time, since everything is looked at on a timer.
+twice, late or out of order change nothing. Those that never come cost time: everything is looked at on a timer.
 """
 
 from __future__ import annotations
@@ -150,9 +150,7 @@ class Watcher:
         """Enter what was found in the ledger, and let those wait that need work and that no other run holds."""
         for skipped in listing.skipped:
             log.info("%s is left alone: %s", skipped.key, skipped.reason)
-        page = await self._ledger.call(
-            self._ledger.discover, self._source.uri, listing.found, self._destination
-        )
+        page = await self._ledger.call(self._ledger.discover, self._source.uri, listing.found, self._destination)
         free = await self._ledger.call(self._ledger.let_go, [document.id for document in page.documents], "")
         await self._waiting.add(document for document in page.documents if document.id in free)
         return list(page.documents)
@@ -173,7 +171,7 @@ class Watcher:
             self._free.release()
 
     async def _persist(self, what: str, do: Callable[[], Awaitable[Any]]) -> Any:
-        """Do it until it can be done: what concerns all documents passes, or is put right by somebody who reads this."""
+        """Do it until it can be done: what concerns all documents passes, or somebody who reads this puts it right."""
         delay = FIRST
         while True:
             try:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from trayflow.errors import SettingsError
-from trayflow.settings import SourceSettings
+from trayflow.settings import Limits, SourceSettings
 from trayflow.sources.folder import Folder
 from trayflow.sources.patterns import Patterns
 from trayflow.sources.source import Source
@@ -13,7 +13,7 @@ from trayflow.sources.source import Source
 __all__ = ["Folder", "Source", "open_source"]
 
 
-def open_source(address: str, settings: SourceSettings) -> Source:
+def open_source(address: str, settings: SourceSettings, limits: Limits | None = None) -> Source:
     """The source at an address: a folder's path, or its `file://` URI. Raises `SettingsError` for anything else."""
     if "://" in address and not address.startswith("file://"):
         raise SettingsError(f"A source is a folder; {address.split('://')[0]}:// addresses are not supported.")
