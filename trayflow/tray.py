@@ -168,7 +168,7 @@ async def open_tray(
     """
     if settings.api_key is None:
         raise SettingsError("There is no key for the service: set DOCUTRAY_API_KEY, or start with `trayflow run`.")
-    opened = await asyncio.to_thread(open_source, source, settings.source)
+    opened = await asyncio.to_thread(open_source, source, settings.source, settings.limits)
     key = settings.api_key.get_secret_value()
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
     async with contextlib.AsyncExitStack() as stack:
