@@ -102,7 +102,7 @@ def test_listing_comes_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [len(page.found) for page in Folder(tmp_path).pages()] == [4, 4, 2]
 
 
-@pytest.mark.parametrize("address", ["nowhere", "s3://bucket/prefix", "file:///nowhere"])
+@pytest.mark.parametrize("address", ["nowhere", "gs://bucket/prefix", "file:///nowhere"])
 def test_what_is_no_folder_is_a_setting_to_put_right(address: str) -> None:
     """A wrong source stops the run before it begins."""
     with pytest.raises(SettingsError):

@@ -12,12 +12,13 @@ from itertools import compress
 from operator import not_
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from trayflow.errors import DocumentError, ReplacedError, SettingsError
 from trayflow.models import Document, Found, Listing, Skipped
 from trayflow.reasons import Reason
+from trayflow.sources.names import original, printable
 from trayflow.sources.patterns import Patterns
 
 #: Files listed and compared with the ledger at once.
@@ -92,7 +93,7 @@ class Folder:
         """The key of a path below the root; `None` for one that is passed over."""
         if not self._is_ours(path):
             return None
-        key = _key(os.path.relpath(path, self.root))
+        key = printable(os.path.relpath(path, self.root))
         return key if self.patterns.take(key) else None
 
     def key_at(self, address: str) -> str | None:
@@ -120,7 +121,10 @@ class Folder:
 
     def _path(self, key: str) -> Path | None:
         """Where a key leads; `None` for a hostile one, and for one that has become a link."""
-        path = self.root / os.fsdecode(unquote_to_bytes(key))
+        name = original(key)
+        if name is None:
+            return None
+        path = self.root / name
         try:
             return path if path.resolve() == path and path.is_relative_to(self.root) else None
         except (OSError, ValueError):
@@ -155,7 +159,7 @@ class Folder:
 
     def _found(self, path: str, stat: os.stat_result) -> Found:
         return Found(
-            key=_key(os.path.relpath(path, self.root)),
+            key=printable(os.path.relpath(path, self.root)),
             version=_version(stat),
             size=stat.st_size,
             modified=datetime.fromtimestamp(stat.st_mtime, UTC),
@@ -191,11 +195,7 @@ def _require(version: str, file: BinaryIO) -> None:
 
 
 def _key(relative: str) -> str:
-    """A printable name that `Folder.open` can turn back into the path, whatever bytes are in it."""
-    return "".join(
-        character if character.isprintable() and character != "%" else quote(os.fsencode(character), safe="")
-        for character in relative.replace(os.sep, "/")
-    )
+    return printable(relative.replace(os.sep, "/"))
 
 
 def _take(files: Iterator[Found], count: int) -> Iterator[Found]:
