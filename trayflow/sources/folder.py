@@ -93,7 +93,7 @@ class Folder:
         """The key of a path below the root; `None` for one that is passed over."""
         if not self._is_ours(path):
             return None
-        key = printable(os.path.relpath(path, self.root))
+        key = _key(os.path.relpath(path, self.root))
         return key if self.patterns.take(key) else None
 
     def key_at(self, address: str) -> str | None:
@@ -159,7 +159,7 @@ class Folder:
 
     def _found(self, path: str, stat: os.stat_result) -> Found:
         return Found(
-            key=printable(os.path.relpath(path, self.root)),
+            key=_key(os.path.relpath(path, self.root)),
             version=_version(stat),
             size=stat.st_size,
             modified=datetime.fromtimestamp(stat.st_mtime, UTC),
