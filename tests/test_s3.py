@@ -17,7 +17,7 @@ HOSTILE = ("../up.pdf", "a/../../b.pdf", "a//b.pdf", "/slash.pdf", "./dot.pdf", 
 
 #: What a server cannot keep: SeaweedFS keeps objects in folders, and spells listings of versions in plain XML.
 BEYOND = {"seaweed": {*HOSTILE}, "moto": {"new\nline.pdf"}, "roto": {"C:\\x.pdf"}}
-BEYOND_WITH_VERSIONS = {**BEYOND, "seaweed": {*HOSTILE, "\x01.pdf"}}
+BEYOND_WITH_VERSIONS = {**BEYOND, "seaweed": {*HOSTILE, "\x01.pdf"}, "moto": {"new\nline.pdf", "\x01.pdf"}}
 
 
 def test_objects_below_the_prefix_are_found(bucket: Bucket) -> None:
