@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -57,6 +57,14 @@ class Page:
 
     documents: tuple[Document, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A page of documents under way that nobody holds; the last one was discovered at `since`."""
+
+    documents: tuple[Document, ...]
+    since: datetime
 
 
 class LedgerGrewError(Exception):
@@ -138,6 +146,27 @@ class Ledger:
             return rows.document(
                 connection.execute(rows.select_documents().where(s.documents.c.id == document_id)).one()
             )
+
+    def left_behind(
+        self, source: str, keys: Collection[str] | None = None, after: LeftBehind | None = None
+    ) -> LeftBehind | None:
+        """Documents of a source, or those of them with these keys, that have no outcome and that nobody holds.
+
+        What is replaced or deleted while it is under way is in no listing any more. The oldest first, a page at a time:
+        the next one is asked for with the one before, and `None` comes after the last.
+        """
+        d = s.documents.c
+        living = rows.select_living(_now())
+        free = or_(d.claimed_by.is_(None), d.claimed_by.not_in(living))
+        asked = rows.select_documents().where(d.outcome.is_(None), d.source == source, free)
+        if keys is not None:
+            asked = asked.where(d.key.in_(keys))
+        if after is not None:
+            later = and_(d.discovered_at == after.since, d.id > after.documents[-1].id)
+            asked = asked.where(or_(d.discovered_at > after.since, later))
+        with self._database.reading() as connection:
+            found = connection.execute(asked.order_by(d.discovered_at, d.id).limit(AT_ONCE)).all()
+            return LeftBehind(tuple(map(rows.document, found)), found[-1].discovered_at) if found else None
 
     def let_go(self, document_ids: Sequence[str], run_id: str) -> dict[str, Document]:
         """Those of these documents that have ended, or that no other living run holds, as they stand now."""

@@ -12,6 +12,8 @@ from itertools import compress
 from operator import not_
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from trayflow.errors import DocumentError, ReplacedError, SettingsError
 from trayflow.models import Document, Found, Listing, Skipped
@@ -42,7 +44,7 @@ class Folder:
             raise SettingsError(f"The folder {root} cannot be read.")
         self.root = root.resolve()
         self.uri = self.root.as_uri()
-        self._patterns = patterns or Patterns()
+        self.patterns = patterns or Patterns()
         self._settle = settle
 
     def pages(self) -> Iterator[Listing]:
@@ -89,12 +91,18 @@ class Folder:
 
     def key(self, path: str | os.PathLike[str]) -> str | None:
         """The key of a path below the root; `None` for one that is passed over."""
-        relative = os.path.relpath(path, self.root)
-        parts = relative.split(os.sep)
-        if parts[0] in (os.pardir, os.curdir) or any(TEMPORARY.search(part) for part in parts):
+        if not self._is_ours(path):
             return None
-        key = _key(relative)
-        return key if self._patterns.take(key) else None
+        key = _key(os.path.relpath(path, self.root))
+        return key if self.patterns.take(key) else None
+
+    def key_at(self, address: str) -> str | None:
+        """The key of a file by its `file://` URI or path; `None` for one that is passed over."""
+        return self.key(url2pathname(urlsplit(address).path) if address.startswith("file://") else address)
+
+    def below(self, path: str | os.PathLike[str]) -> set[str]:
+        """The keys of all files below a folder that is itself below the root."""
+        return {file.key for file in self._walk(Path(path))} if self._is_ours(path) else set()
 
     def _opened(self, key: str) -> BinaryIO:
         path = self._path(key)
@@ -106,6 +114,10 @@ class Folder:
             raise DocumentError(Reason.UNREADABLE, "The file may not be read: check its permissions.") from None
         except OSError as error:
             raise DocumentError(Reason.VANISHED, f"The file cannot be opened: {error.strerror}.") from None
+
+    def _is_ours(self, path: str | os.PathLike[str]) -> bool:
+        parts = os.path.relpath(path, self.root).split(os.sep)
+        return parts[0] not in (os.pardir, os.curdir) and not any(TEMPORARY.search(part) for part in parts)
 
     def _path(self, key: str) -> Path | None:
         """Where a key leads; `None` for a hostile one, and for one that has become a link."""
@@ -120,7 +132,7 @@ class Folder:
 
     def _look(self, key: str) -> Found | None:
         path = self._path(key)
-        if path is None or self.key(path) is None:
+        if path is None or self.key(path) != key:
             return None
         try:
             return self._found(str(path), path.stat()) if path.is_file() else None
@@ -140,7 +152,7 @@ class Folder:
                     yield from self._walk(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     found = self._found(entry.path, entry.stat(follow_symlinks=False))
-                    if self._patterns.take(found.key):
+                    if self.patterns.take(found.key):
                         yield found
             except OSError:
                 continue  # it vanished while we looked

@@ -62,7 +62,7 @@ class S3:
         self._bucket, self._prefix = _parsed(address)
         self.uri = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
         self._limits = limits
-        self._patterns = Patterns(settings.include, settings.exclude)
+        self.patterns = Patterns(settings.include, settings.exclude)
         self._parts = _apart(settings.prefixes)
         self._payer = {"RequestPayer": "requester"} if settings.requester_pays else {}
         self._client, self._reader = clients(settings, limits)
@@ -129,7 +129,12 @@ class S3:
         if not relative.startswith(self._parts):
             return None
         key = printable(relative)
-        return key if self._patterns.take(key) else None
+        return key if self.patterns.take(key) else None
+
+    def key_at(self, address: str) -> str | None:
+        """The key of an object by its address, written as it is; `None` for one that is passed over."""
+        bucket, _, name = address.removeprefix("s3://").partition("/")
+        return self.key(name) if bucket == self._bucket else None
 
     def _has_versions(self) -> bool:
         """Whether the bucket keeps versions, or did."""
