@@ -35,20 +35,18 @@ READER, READABLE = "AKIAREADER", "readable"
 #: Tries that do not keep a test waiting.
 QUICK = Limits(attempts=3, backoff=0.01)
 
-IDENTITIES = {
-    "identities": [
-        {
-            "name": "admin",
-            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        },
-        {
-            "name": "reader",
-            "credentials": [{"accessKey": READER, "secretKey": SECRET}],
-            "actions": [f"Read:{READABLE}", f"List:{READABLE}", f"List:{READABLE}-unread"],
-        },
-    ]
-}
+IDENTITIES = [
+    {
+        "name": "admin",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    },
+    {
+        "name": "reader",
+        "credentials": [{"accessKey": READER, "secretKey": SECRET}],
+        "actions": [f"Read:{READABLE}", f"List:{READABLE}", f"List:{READABLE}-unread"],
+    },
+]
 
 
 @dataclass(frozen=True)
@@ -127,10 +125,10 @@ def seaweed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def serving_seaweed(folder: Path) -> Iterator[str]:
-    """A SeaweedFS on free ports of this machine, with its data in a folder; its endpoint."""
+def serving_seaweed(folder: Path, *more: dict[str, Any]) -> Iterator[str]:
+    """A SeaweedFS on free ports of this machine, with its data in a folder; its endpoint. `more` may use it as well."""
     identities = folder / "identities.json"
-    identities.write_text(json.dumps(IDENTITIES))
+    identities.write_text(json.dumps({"identities": [*IDENTITIES, *more]}))
     parts = ("master", "volume", "filer", "admin", "s3")
     ports = dict(zip([f"{part}.port{grpc}" for part in parts for grpc in ("", ".grpc")], free_ports(10), strict=True))
     command = [str(Path(sysconfig.get_path("scripts")) / "weed"), "mini", f"-dir={folder}", f"-s3.config={identities}"]
