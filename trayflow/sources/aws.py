@@ -122,10 +122,14 @@ def clients(settings: SourceSettings, limits: Limits, region: str | None = None)
         client, reader = (
             session.client("s3", region_name=region, config=common.merge(special)) for special in (asking, reading)
         )
+    except NO_CREDENTIALS + LOST_CREDENTIALS as error:
+        raise explained(error, "", "") from None
     except (BotoCoreError, ValueError) as error:
         raise SettingsError(
             f"AWS cannot be spoken to ({type(error).__name__}): check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL."
         ) from None
+    if settings.requester_pays:
+        reader.meta.events.register("before-sign.s3.GetObject", _agree_to_pay)
     return client, reader
 
 
@@ -181,14 +185,26 @@ def explained(error: Exception, bucket: str, endpoint: str) -> SettingsError | S
         return SourceError(f"{where} has a certificate that is not trusted: check it, or set AWS_CA_BUNDLE.")
     if isinstance(error, BROKEN):
         return SourceError(f"{where} cannot be reached ({code}): check the network, AWS_REGION and AWS_ENDPOINT_URL.")
-    if isinstance(error, ResponseParserError):
-        return SourceError(f"What answers at {where} is no S3: check AWS_ENDPOINT_URL.")
+    if isinstance(error, ResponseParserError) or _has_no_body(error):
+        return SourceError(f"What answers at {where} does not speak S3 ({code}): check AWS_ENDPOINT_URL.")
     return SourceError(f"Bucket {bucket} cannot be used now: {where} answers {code}. The same command goes on later.")
 
 
 def host(endpoint: str) -> str:
     """Who is asked, without a name and password that stand in front of some addresses."""
     return urlsplit(endpoint).netloc.rpartition("@")[2]
+
+
+def _has_no_body(error: Exception) -> bool:
+    """Whether an answer that has to hold a word for what is wrong holds none: those to look-ups never do."""
+    return isinstance(error, ClientError) and error.operation_name != "HeadObject" and code_of(error).isdecimal()
+
+
+def _agree_to_pay(request: Any, signature_version: str, **_: Any) -> None:
+    """Put the agreement into a presigned address: whoever follows it sends no header of ours."""
+    if signature_version.endswith("-query"):
+        del request.headers["x-amz-request-payer"]
+        request.url += f"{'&' if '?' in request.url else '?'}x-amz-request-payer=requester"
 
 
 def _moment(value: Any) -> Any:
