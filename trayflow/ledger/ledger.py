@@ -59,6 +59,15 @@ class Page:
     unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class NeedsPerson:
+    """A document that somebody has to look at, since when, and why in words."""
+
+    document: Document
+    since: datetime
+    message: str | None
+
+
 class LedgerGrewError(Exception):
     """What was read of the ledger is not all of it any more."""
 
@@ -187,6 +196,22 @@ class Ledger:
             statement = rows.select_documents().where(d.outcome.is_(None)).order_by(d.discovered_at).limit(1)
             row = connection.execute(statement).first()
             return (rows.document(row), row.discovered_at) if row else None
+
+    def needs_person(self, source: str, most: int) -> tuple[list[NeedsPerson], int]:
+        """The documents of a source that are in review or quarantined now, the latest first, and how many there are.
+
+        At most `most` of them are returned. One whose newer version was taken needs nobody.
+        """
+        d = s.documents.c
+        theirs = [d.outcome.in_((Outcome.REVIEW, Outcome.QUARANTINED)), d.source == source]
+        theirs.append(d.reason.is_distinct_from(Reason.REPLACED))
+        latest = rows.select_documents().where(*theirs).order_by(d.ended_at.desc(), d.id).limit(most)
+        with self._database.reading() as connection:
+            found = [NeedsPerson(rows.document(row), row.ended_at, row.message) for row in connection.execute(latest)]
+            if len(found) < most:
+                return found, len(found)
+            counted = select(func.count()).select_from(s.documents).where(*theirs)
+            return found, connection.execute(counted).scalar_one()
 
     async def _together(self, calls: Sequence[Callable[[], Any]]) -> Sequence[Any]:
         return await asyncio.to_thread(self._database.together, calls)
