@@ -72,6 +72,7 @@ class _Page:
     def __init__(self, tray: Tray) -> None:
         self._tray = tray
         self._source = tray.source.uri
+        self._needs_person = artifact_key("needs-a-person", self._source)
         self._progress: UUID | None = None
         self._told: tuple[float, str] | None = None
 
@@ -110,7 +111,7 @@ class _Page:
 
     async def _report(self, summary: Summary, stopped: str | None) -> None:
         tray = self._tray
-        places = report.Places(tray.source.uri, tray.destination.uri)
+        places = report.Places(self._source, tray.destination.uri, _artifact_page(self._needs_person))
         markdown = report.report(tray.tally, summary, places, _link, stopped)
         description = f"{'Stopped. ' if stopped else ''}{report.counts(summary)}"
         await acreate_markdown_artifact(markdown, artifact_key("report", self._source), description)
@@ -120,8 +121,7 @@ class _Page:
         description = f"{many(total, 'document')} of {short(self._source)} in review or quarantined now."
         if total > len(waiting):
             description += f" Here are the newest {len(waiting):,}; {total - len(waiting):,} more are older."
-        key = artifact_key("needs-a-person", self._source)
-        await acreate_table_artifact(report.needs_person(waiting), key, description)
+        await acreate_table_artifact(report.needs_person(waiting), self._needs_person, description)
 
     async def _tag(self, summary: Summary) -> None:
         ours = {f"outcome:{name}" for name in (*report.COUNTED, "none")}
@@ -145,3 +145,9 @@ def _link(task_run: UUID) -> str | None:
     """A task run's page, on whatever host the UI is looked at: a server of ours has another port each time."""
     url = url_for("task-run", obj_id=task_run)
     return urlsplit(url).path if url else None
+
+
+def _artifact_page(key: str) -> str | None:
+    """The page of the newest artifact with this key; Prefect knows only how to link to runs."""
+    page = _link(UUID(int=0))
+    return f"{page.partition('/runs/')[0]}/artifacts/key/{key}" if page else None

@@ -11,9 +11,13 @@ from urllib.request import url2pathname
 #: Characters of a source's short name, and of the part of an artifact's key that comes from it.
 SHORT, SLUG = 60, 40
 
-#: Letters and digits of any script, and what means nothing in the middle of a line of markdown. With a dot after `www`,
-#: and a colon, an address would become a link.
-_HARMLESS = re.compile(r"""[^\W_]|[ /,;'"()%=+-]|(?<!www)\.""", re.IGNORECASE)
+#: What may mean something in a line of markdown: its signs, an underscore that is not inside a word, the dot and the
+#: colon that make a link of an address, and what makes a list, a heading or a rule of the beginning of a line.
+_MARKUP = re.compile(
+    r"[\\`*\[\]<>|~&!#$@{}^]|:(?=//)|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.|^[+=-]",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
 
 
 def short(address: str) -> str:
@@ -30,25 +34,34 @@ def short(address: str) -> str:
     return name if len(name) <= SHORT else f"{name[: SHORT // 3]}…{name[-(SHORT - SHORT // 3 - 1) :]}"
 
 
+def without_password(address: str) -> str:
+    """An address without the user and password that it may hold."""
+    return re.sub(r"(?<=://)[^/]*@", "", address)
+
+
 def artifact_key(what: str, source: str) -> str:
     """One key a source, the same for ever: artifacts with the same key are versions of one another in Prefect."""
     slug = re.sub(r"[^a-z0-9]+", "-", short(source).lower())[:SLUG].strip("-")
     return "-".join(filter(None, (what, slug, hashlib.sha256(source.encode()).hexdigest()[:8])))
 
 
-def cell(text: str) -> str:
-    """Text from outside as it is to be read in a cell of a markdown table: whatever is in it, it is nothing but text.
+def plain(text: str) -> str:
+    """Text from outside as markdown, in one line or one cell of a table: whatever is in it, it reads as it is.
 
-    What could be markup becomes a numeric character reference, what cannot be printed a blank.
+    Markup is escaped with backslashes: Prefect's UI shows character references as they are. What cannot be printed
+    becomes a blank.
     """
-    out = []
-    for match in re.finditer(r"(?s).", text):
-        character = match.group()
-        if not character.isprintable():
-            out.append(" ")
-        else:
-            out.append(character if _HARMLESS.match(text, match.start()) else f"&#{ord(character)};")
-    return "".join(out)
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", line.strip(" ")))
+
+
+def code(text: str) -> str:
+    """Text from outside as code, to be copied as it is; nothing for nothing."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if longest else ""
+    return f"{fence}{padding}{line}{padding}{fence}" if line else ""
 
 
 def duration(seconds: float) -> str:

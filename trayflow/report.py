@@ -13,12 +13,12 @@ from datetime import UTC
 from uuid import UUID
 
 from trayflow.errors import AccessDeniedError, ServiceFailingError, ServiceUnreachableError, TrayflowError
-from trayflow.labels import cell, duration, many
+from trayflow.labels import code, duration, many, plain, without_password
 from trayflow.ledger import NeedsPerson
 from trayflow.models import Outcome
 from trayflow.progress import Summary
 from trayflow.remedies import remedy, sentence
-from trayflow.tally import Part, Tally
+from trayflow.tally import Part, Tally, Trouble
 
 #: Where a task run can be looked at, by its id; `None` where there is no UI.
 Link = Callable[[UUID], str | None]
@@ -38,15 +38,16 @@ _STOPPED: Sequence[tuple[type[Exception], str]] = [
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a run took its documents from, and where their rows went: two addresses."""
+    """Where a run took its documents from, where their rows went, and where all is listed that needs a person."""
 
     source: str
     destination: str
+    needs_person: str | None = None
 
 
 def counts(summary: Summary) -> str:
     """`23 documents: 4 quarantined, 2 review, 1 duplicate, 16 written`."""
-    told = [f"{count:,} {name.replace('_', ' ')}" for name in reversed(COUNTED) if (count := getattr(summary, name))]
+    told = [f"{count:,} {name.replace('_', ' ')}" for name in COUNTED if (count := getattr(summary, name))]
     return f"{many(summary.documents, 'document')}: {', '.join(told)}" if told else many(summary.documents, "document")
 
 
@@ -64,10 +65,10 @@ def worst(summary: Summary) -> str:
 def most_frequent_types(tally: Tally) -> list[str]:
     """The codes of the types that were seen, the most frequent first, at most `MOST_TYPES`."""
     seen: Counter[str] = Counter()
-    for (code, _), count in tally.types.items():
-        if code:
-            seen[code] += count
-    return [code for code, _ in seen.most_common(MOST_TYPES)]
+    for (type_, _), count in tally.types.items():
+        if type_:
+            seen[type_] += count
+    return [type_ for type_, _ in seen.most_common(MOST_TYPES)]
 
 
 def why_stopped(error: BaseException) -> str:
@@ -86,9 +87,10 @@ def report(tally: Tally, summary: Summary, places: Places, link: Link, stopped: 
     """The page. `stopped` says why the run ended before its end."""
     parts = [
         f"**{counts(summary)}** in {duration(summary.seconds)}",
-        f"{cell(places.source)} → {cell(places.destination)}",
+        f"{plain(without_password(places.source))} → {plain(without_password(places.destination))}",
         _stopped(stopped),
         _troubles(tally, link),
+        f"[All that needs a person now, whichever run it was]({places.needs_person})" if places.needs_person else "",
         _reasons(tally),
         _types(tally),
         _tables(tally, summary),
@@ -100,53 +102,48 @@ def report(tally: Tally, summary: Summary, places: Places, link: Link, stopped: 
 
 
 def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
-    """A table of documents that somebody has to look at, one row each."""
+    """A table of documents that somebody has to look at, one row each. The UI takes each cell for markdown."""
     rows = []
     for one in waiting:
         known = remedy(one.document.reason, one.document.key)
-        reason = one.document.reason or ""
         rows.append(
             {
-                "document": one.document.key,
-                "outcome": one.document.outcome or "",
-                "reason": reason,
-                "what happened": sentence(one.document.reason, one.message),
+                "document": plain(one.document.key),
+                "reason": one.document.reason or "",
+                "what happened": plain(sentence(one.document.reason, one.message)),
+                "what to do": plain(known.advice),
+                "command": code(known.command),
                 "since": one.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-                "type": one.document.document_type or "",
-                "what to do": known.advice,
-                "command": known.command,
+                "type": plain(one.document.document_type or ""),
+                "outcome": one.document.outcome or "",
             }
         )
     return rows
 
 
 def _stopped(why: str | None) -> str:
-    return f"> **The run ended before its end.** {cell(why)} The next run carries on from here." if why else ""
+    return f"> **The run ended before its end.** {plain(why)} The next run carries on from here." if why else ""
 
 
 def _troubles(tally: Tally, link: Link) -> str:
-    if not tally.troubles:
-        return ""
-    order = {Outcome.QUARANTINED: 0, Outcome.REVIEW: 1, None: 2}
-    rows = [
-        (
-            trouble.outcome or "under way",
-            cell(trouble.label),
-            trouble.reason or "",
-            cell(sentence(trouble.reason, trouble.sentence)),
-            cell(trouble.document_type or ""),
-            _linked(trouble.task_run, link),
-        )
-        for trouble in sorted(tally.troubles, key=lambda one: order.get(one.outcome, 2))
-    ]
+    """A list, since the UI does not break the lines of a table."""
+    parts = []
+    for outcome, title in ((Outcome.QUARANTINED, "Quarantined"), (Outcome.REVIEW, "Review"), (None, "Still under way")):
+        told = [_trouble(trouble, link) for trouble in tally.troubles if trouble.outcome is outcome]
+        parts += [f"### {title}", "\n".join(told)] if told else []
     more = tally.troubled - len(tally.troubles)
-    told = _table(("outcome", "document", "reason", "what happened", "type", "task run"), rows)
-    return _section("No row, and why", told, f"… and {more:,} more" if more else "")
+    return _section("No row, and why", *parts, f"… and {more:,} more." if more else "") if parts else ""
+
+
+def _trouble(trouble: Trouble, link: Link) -> str:
+    words = [f"**{plain(trouble.label)}**", plain(sentence(trouble.reason, trouble.sentence))]
+    words += [code(trouble.reason or ""), plain(trouble.document_type or ""), _linked(trouble.task_run, link)]
+    return f"- {' · '.join(filter(None, words))}"
 
 
 def _linked(task_run: UUID | None, link: Link) -> str:
     url = link(task_run) if task_run else None
-    return f"[look](<{url}>)" if url else ""
+    return f"[task run]({url})" if url else ""
 
 
 def _reasons(tally: Tally) -> str:
@@ -155,20 +152,22 @@ def _reasons(tally: Tally) -> str:
 
 
 def _types(tally: Tally) -> str:
-    codes = sorted({code for code, _ in tally.types}, key=lambda code: (not code, code))
-    rows = [(cell(code) or "not known", *(f"{tally.types[code, outcome]:,}" for outcome in Outcome)) for code in codes]
+    seen = sorted({type_ for type_, _ in tally.types}, key=lambda type_: (not type_, type_))
+    rows = [
+        (plain(type_) or "not known", *(f"{tally.types[type_, outcome]:,}" for outcome in Outcome)) for type_ in seen
+    ]
     return _section("Types", _table(("type", *Outcome), rows)) if rows else ""
 
 
 def _tables(tally: Tally, summary: Summary) -> str:
     names = sorted({*summary.tables, *tally.rows})
-    rows = [(cell(name), f"{tally.rows[name]:,}", f"{summary.tables.get(name, 0):,}") for name in names]
+    rows = [(plain(name), f"{tally.rows[name]:,}", f"{summary.tables.get(name, 0):,}") for name in names]
     return _section("Tables", _table(("table", "new rows", "rows now"), rows)) if rows else ""
 
 
 def _skipped(tally: Tally) -> str:
     rows = [
-        (cell(reason), f"{count:,}", ", ".join(map(cell, tally.skipped_keys.get(reason, []))))
+        (plain(reason), f"{count:,}", ", ".join(map(plain, tally.skipped_keys.get(reason, []))))
         for reason, count in tally.skipped.most_common()
     ]
     return _section("Left alone for now", _table(("because", "objects", "such as"), rows)) if rows else ""
@@ -178,9 +177,9 @@ def _slowest(tally: Tally, link: Link) -> str:
     rows = [
         (
             duration(slow.seconds),
-            cell(slow.label),
+            plain(slow.label),
             slow.outcome,
-            cell(slow.document_type or ""),
+            plain(slow.document_type or ""),
             _linked(slow.task_run, link),
         )
         for slow in tally.slowest
