@@ -23,6 +23,8 @@ EPILOGUE = """\
 Examples:
   trayflow run samples --to tables
   trayflow run ~/invoices --to ~/tables --config trayflow.toml
+  trayflow run s3://acme-inbox/invoices/ --to tables
+  trayflow watch ~/scanner --to tables
   trayflow status
   trayflow reconcile
   trayflow retry --reason low_confidence
@@ -38,7 +40,7 @@ Exit codes:
 
 app = App(
     name="trayflow",
-    help="A folder of documents becomes tables.",
+    help="A bucket or folder of documents becomes tables.",
     help_format="plaintext",
     help_epilogue=EPILOGUE,
     default_parameter=Parameter(show_default=False, negative=""),
@@ -66,11 +68,12 @@ JsonOption = Annotated[bool, Parameter(help="Print one JSON object on standard o
 Examples:
   trayflow run samples --to tables
   trayflow run ~/invoices --to tables --json
+  trayflow run s3://acme-inbox/invoices/ --to tables
   DOCUTRAY_API_KEY=… trayflow run scans --to tables --config trayflow.toml
 """
 )
 def run(
-    source: Annotated[str, Parameter(help="Folder of documents: PDF, JPEG, PNG, GIF, BMP, WebP.")],
+    source: Annotated[str, Parameter(help="Folder or s3://bucket/prefix: PDF, JPEG, PNG, GIF, BMP, WebP.")],
     /,
     *,
     to: Annotated[str, Parameter(help="Folder of the CSV tables; rows are appended.")],
@@ -80,7 +83,7 @@ def run(
     quiet: Annotated[bool, Parameter(help="No progress and no notices.")] = False,
     verbose: Annotated[bool, Parameter(help="Show Prefect's log lines.")] = False,
 ) -> int:
-    """Bring every document of a folder into tables.
+    """Bring every document of a folder or bucket into tables.
 
     Run it again at any time: only what is new or changed is submitted.
 
@@ -91,6 +94,38 @@ def run(
     from deployments.run import run_documents
 
     return run_documents(source, to, config=config, ledger=ledger, as_json=json, quiet=quiet, verbose=verbose)
+
+
+@app.command(
+    help_epilogue="""\
+Examples:
+  trayflow watch ~/scanner --to tables
+  trayflow watch s3://acme-inbox/invoices/ --to tables
+  trayflow watch s3://acme-inbox --to tables --queue https://sqs.eu-central-1.amazonaws.com/123456789012/arrivals
+"""
+)
+def watch(
+    source: Annotated[str, Parameter(help="Folder of documents, or s3://bucket/prefix.")],
+    /,
+    *,
+    to: Annotated[str, Parameter(help="Folder of the CSV tables; rows are appended.")],
+    queue: Annotated[str | None, Parameter(help="URL of the SQS queue that the bucket's events go to.")] = None,
+    config: ConfigOption = None,
+    ledger: LedgerOption = None,
+    quiet: Annotated[bool, Parameter(help="No progress and no notices.")] = False,
+    verbose: Annotated[bool, Parameter(help="Show Prefect's log lines.")] = False,
+) -> int:
+    """Bring documents into tables as they arrive, in small batches, until Ctrl-C or SIGTERM.
+
+    A folder tells by itself what arrives; a bucket tells its queue. Both are looked at as a whole when the watch begins
+    and every watch.rescan seconds, since events get lost. Each batch is a flow run of its own.
+
+    On Ctrl-C, batches under way get watch.farewell seconds to end in. What is under way after that stays in the ledger:
+    the same command carries on.
+    """
+    from deployments.run import watch_documents
+
+    return watch_documents(source, to, config=config, ledger=ledger, queue=queue, quiet=quiet, verbose=verbose)
 
 
 @app.command(help_epilogue="Examples:\n  trayflow status\n  trayflow status --json")

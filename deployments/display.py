@@ -20,12 +20,16 @@ NAMED = 20
 
 
 class Display:
-    """Progress and notices, on standard error; the bar only in a terminal. May be told things from any thread."""
+    """Progress and notices, on standard error; the bar only in a terminal. May be told things from any thread.
 
-    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+    `ended` is what asks for a person, unless it is told not to remember: a watch goes on for months.
+    """
+
+    def __init__(self, console: Console | None = None, *, quiet: bool = False, remembers: bool = True) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self.ended: list[Ended] = []
         self._quiet = quiet
+        self._remembers = remembers
         self._counts: Counter[Outcome] = Counter()
         self._bar = Progress(
             SpinnerColumn(),
@@ -71,7 +75,7 @@ class Display:
                 self._bar.update(self._task, advance=1)
             case Ended(document, outcome, note):
                 self._counts[outcome] += 1
-                if outcome in (Outcome.REVIEW, Outcome.QUARANTINED):
+                if self._remembers and outcome in (Outcome.REVIEW, Outcome.QUARANTINED):
                     self.ended.append(event)
                 counts = ", ".join(f"{count} {name}" for name, count in sorted(self._counts.items()))
                 self._bar.update(self._task, advance=1, description=counts)

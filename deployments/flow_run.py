@@ -9,12 +9,13 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
@@ -23,8 +24,7 @@ from prefect.utilities.urls import url_for
 from deployments.children import StartError
 from deployments.leftovers import mark_crashed
 from deployments.local import Ground
-from flows.ingest import ingest
-from trayflow.progress import Event, Summary, listener
+from trayflow.progress import Event, listener
 
 INTERRUPTED = 130
 
@@ -34,24 +34,21 @@ DRAIN = 5.0
 
 @dataclass
 class FlowRun:
-    """A call of the flow, before, while and after it runs."""
+    """A call of a flow, before, while and after it runs."""
 
-    source: str
-    to: str
-    config: str | None
-    ledger: str | None
+    call: Callable[..., Awaitable[Any]]
     hear: Callable[[Event], None]
     notice: Callable[[str], None]
     server_is_lasting: bool
     url: str | None = None
-    summary: Summary | None = None
+    result: Any = None
     error: BaseException | None = None
     _interrupted: bool = field(default=False, init=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _call: asyncio.Task[None] | None = field(default=None, init=False)
 
-    def run(self, ground: Ground) -> Summary:
-        """Run it to its end, and until the server has heard of that.
+    def run(self, ground: Ground) -> Any:
+        """Run it to its end, and until the server has heard of that. Returns what the flow returns.
 
         Raises what the flow raises; `KeyboardInterrupt` when it was interrupted; `StartError` when a process that it
         stands on ended, or when the user's Prefect server does not answer.
@@ -74,8 +71,7 @@ class FlowRun:
             raise KeyboardInterrupt
         if self.error:
             raise self.error
-        assert self.summary is not None  # noqa: S101 - one of the three is set
-        return self.summary
+        return self.result
 
     def cancel(self) -> None:
         """End it soon: what was submitted is recorded first."""
@@ -97,9 +93,9 @@ class FlowRun:
         await _check_server()
         if not self.server_is_lasting:
             await mark_crashed()
-        state: Any = await ingest(self.source, self.to, self.config, self.ledger, return_state=True)
+        state: State[Any] = await self.call(return_state=True)
         self.url = url_for("flow-run", obj_id=state.state_details.flow_run_id)
-        self.summary = await state.aresult()
+        self.result = await state.aresult()
 
 
 async def _check_server() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from prefect import get_run_logger
 
+from flows.logs import show_in_flow_run
 from tasks.documents import DocumentTasks, tasks_with
 from tasks.ended import emit_ended
 from tasks.pace import Admission
@@ -33,6 +34,7 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     """
     # That a task run ended well is its state; a line in the log for each would be a tenth of its cost.
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
+    show_in_flow_run()
     held: list[Document] = []
     replaced: list[str] = []
     try:
@@ -60,6 +62,7 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
             await take_up(_discovered(tray, do, tray.pages()))
             if replaced:
                 await take_up(_discovered(tray, do, iter([await asyncio.to_thread(tray.source.find, replaced)])))
+            await take_up(_left_behind(tray))
             while held:
                 await asyncio.sleep(LOOK_AGAIN)
                 await take_up(_let_go(tray, held))
@@ -80,6 +83,21 @@ async def _discovered(tray: Tray, do: DocumentTasks, pages: Iterator[Listing]) -
         for document in page.documents:
             yield document
         number += 1
+
+
+async def _left_behind(tray: Tray) -> AsyncIterator[Document]:
+    """Documents that are under way and in no listing any more: a newer version took their place, or they were deleted.
+
+    What was submitted of them is brought home; the others end with that reason.
+    """
+    page = await tray.ledger.call(tray.ledger.left_behind, tray.source.uri, tray.keys)
+    while page:
+        meant = [document for document in page.documents if tray.source.patterns.take(document.key)]
+        tray.tally.documents += len(meant)
+        tell(Discovered(new=len(meant), unchanged=0))
+        for document in meant:
+            yield document
+        page = await tray.ledger.call(tray.ledger.left_behind, tray.source.uri, tray.keys, page)
 
 
 async def _let_go(tray: Tray, held: list[Document]) -> AsyncIterator[Document]:

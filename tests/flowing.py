@@ -35,10 +35,17 @@ def rows(inbox: Path, table: str = "invoice") -> list[dict[str, str]]:
 
 def endings(inbox: Path) -> dict[str, str | None]:
     """Each document's reason code, or its outcome where there is none, by key."""
-    seen: dict[str, str | None] = {}
+    return {row.key: row.reason or row.outcome for row in _documents(inbox)}
+
+
+def reasons(inbox: Path) -> list[tuple[str, str | None]]:
+    """Each version's key and reason code."""
+    return [(row.key, row.reason) for row in _documents(inbox)]
+
+
+def _documents(inbox: Path) -> list[Any]:
     ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
     with ledger._database.reading() as connection:
-        for row in connection.exec_driver_sql("SELECT key, outcome, reason FROM documents"):
-            seen[row.key] = row.reason or row.outcome
+        found = list(connection.exec_driver_sql("SELECT key, outcome, reason FROM documents"))
     ledger.close()
-    return seen
+    return found

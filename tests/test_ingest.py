@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from prefect.blocks.system import Secret
@@ -15,14 +15,15 @@ from prefect.client.schemas.objects import StateType
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.ingest import ingest
-from tests.flowing import endings, put, rows, run
+from tests.flowing import endings, put, reasons, rows, run
 from tests.scripted import Scripted, serving
 from trayflow.endings import failed_checks
 from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
 from trayflow.ledger import Ledger
-from trayflow.models import Extraction
+from trayflow.models import Extraction, Spooled
 from trayflow.progress import Ended, Event, Summary, listener
 from trayflow.sources import Folder
+from trayflow.spool import Spool
 
 pytestmark = [
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
@@ -430,3 +431,67 @@ def test_two_runs_at_once_share_the_work(inbox: Path, service: Scripted) -> None
     assert (first.in_progress, second.in_progress) == (0, 0)
     assert len(service.accepted) == 6
     assert len(rows(inbox)) == 3
+
+
+def test_a_version_that_was_replaced_before_it_was_read_is_said(inbox: Path, service: Scripted) -> None:
+    """A run that died after its listing leaves versions behind that no later listing shows: they end with a reason."""
+    put(inbox, "a.pdf")
+    put(inbox, "gone.pdf")
+    ledger = Ledger.open(f"sqlite:///{inbox.parent / '.trayflow' / 'ledger.db'}")
+    (listing,) = Folder(inbox).pages()
+    ledger.discover(inbox.resolve().as_uri(), listing.found, "anywhere")
+    ledger.close()
+    put(inbox, "a.pdf", "newer, and longer")
+    (inbox / "gone.pdf").unlink()
+    summary = run(inbox)
+    assert (summary.written, summary.quarantined, summary.in_progress) == (1, 2, 0)
+    assert len(service.accepted) == 2
+    assert set(reasons(inbox)) == {("a.pdf", "replaced"), ("a.pdf", None), ("gone.pdf", "vanished")}
+
+
+def test_a_version_that_changes_while_it_is_read_is_taken_in_the_same_run(
+    inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is submitted of the version that nobody can read any more; the new one becomes a row."""
+    put(inbox, "a.pdf")
+    take, changed = Spool.take, []
+
+    def take_late(self: Spool, document_id: str, stream: BinaryIO) -> Spooled:
+        if not changed:
+            changed.append(put(inbox, "a.pdf", "newer, and longer"))
+        return take(self, document_id, stream)
+
+    monkeypatch.setattr(Spool, "take", take_late)
+    summary = run(inbox)
+    assert (summary.written, summary.quarantined) == (1, 1)
+    assert len(service.accepted) == 2
+    assert set(reasons(inbox)) == {("a.pdf", "replaced"), ("a.pdf", None)}
+
+
+def test_a_run_over_given_keys_takes_no_others(inbox: Path) -> None:
+    """A batch of what has arrived is a run about just that; keys with nothing under them are passed over."""
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        put(inbox, name)
+    summary = run(inbox, keys=["a.pdf", "c.pdf", "gone.pdf", "../inbox/b.pdf"])
+    assert (summary.documents, summary.written) == (2, 2)
+    assert set(endings(inbox)) == {"a.pdf", "c.pdf"}
+
+
+def test_what_is_too_large_is_not_even_opened(inbox: Path, service: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing's word is enough to end it."""
+    monkeypatch.setenv("TRAYFLOW_LIMITS__MAX_BYTES", "10")
+    put(inbox, "a.pdf")
+    monkeypatch.delattr(Folder, "open")
+    assert run(inbox).quarantined == 1
+    assert endings(inbox) == {"a.pdf": "too_large"}
+    assert service.accepted == []
+
+
+def test_nothing_is_left_in_the_spool(inbox: Path) -> None:
+    """A run takes its folder away, and those of runs that were killed."""
+    put(inbox, "a.pdf")
+    left = inbox.parent / ".trayflow" / "spool" / "a-run-that-was-killed"
+    left.mkdir(parents=True)
+    (left / "document").write_bytes(b"1")
+    run(inbox)
+    assert list(left.parent.iterdir()) == []

@@ -14,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from trayflow.errors import DocumentError
 from trayflow.reasons import Reason
-from trayflow.spool import Spool
+from trayflow.spool import Spool, sweep
 
 
 @pytest.fixture
@@ -93,3 +93,45 @@ def test_a_file_over_the_limit_is_refused_while_it_comes(spool: Spool, tmp_path:
     """The copy stops at the limit, and nothing of it stays."""
     assert refused(spool, b"%PDF-" + b"x" * 300_000) is Reason.TOO_LARGE
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_documents_wait_for_room(spool: Spool) -> None:
+    """The spool holds no more bytes than it may: the next document waits until one is dropped."""
+
+    async def three() -> list[str]:
+        ended: list[str] = []
+
+        async def take(name: str, size: int) -> None:
+            await spool.make_room(name, size)
+            ended.append(name)
+
+        await take("first", 200_000)
+        waiting = asyncio.create_task(take("second", 200_000))
+        await take("small", 100_000)
+        assert ended == ["first", "small"]
+        await spool.drop("first")
+        await waiting
+        return ended
+
+    assert asyncio.run(three()) == ["first", "small", "second"]
+
+
+def test_a_document_larger_than_the_spool_is_taken_alone(tmp_path: Path) -> None:
+    """A spool that is too small for a document makes it wait for the others, and not for ever."""
+    asyncio.run(Spool(tmp_path, max_bytes=1000, total=10).make_room("a", 1000))
+
+
+def test_a_size_over_the_limit_is_refused_before_it_is_fetched(spool: Spool) -> None:
+    """The source's word is enough: nothing of it is downloaded."""
+    with pytest.raises(DocumentError) as error:
+        asyncio.run(spool.make_room("id", 200_001))
+    assert error.value.reason is Reason.TOO_LARGE
+
+
+def test_what_dead_runs_left_is_swept(tmp_path: Path) -> None:
+    """A living run's files stay."""
+    for run in ("living", "dead"):
+        Spool(tmp_path / run, 1000, 1000)
+        (tmp_path / run / "document").write_bytes(b"1")
+    sweep(tmp_path, {"living"})
+    assert [file.name for file in tmp_path.iterdir()] == ["living"]

@@ -83,17 +83,17 @@ class Tray:
         self.news = News(ledger)
         self.tally = Tally()
         self.run_id = run_id
-        self._keys = list(keys) if keys is not None else None
+        self.keys = list(keys) if keys is not None else None
         self._posts: set[asyncio.Task[Submission]] = set()
         self._durations: dict[tuple[Kind, str], Durations] = {}
 
     def pages(self) -> Iterator[Listing]:
         """What this run is about: all of the source, or the keys that it was given."""
-        if self._keys is None:
+        if self.keys is None:
             yield from self.source.pages()
             return
-        for start in range(0, len(self._keys), KEYS_AT_ONCE):
-            yield self.source.find(self._keys[start : start + KEYS_AT_ONCE])
+        for start in range(0, len(self.keys), KEYS_AT_ONCE):
+            yield self.source.find(self.keys[start : start + KEYS_AT_ONCE])
 
     def keep(self, post: asyncio.Task[Submission]) -> asyncio.Task[Submission]:
         """Remember a POST under way: it is seen to its end even if whoever waits for it is stopped."""
@@ -140,7 +140,7 @@ async def open_tray(
     """
     if settings.api_key is None:
         raise SettingsError("There is no key for the service: set DOCUTRAY_API_KEY, or start with `trayflow run`.")
-    opened = await asyncio.to_thread(open_source, source, settings.source)
+    opened = await asyncio.to_thread(open_source, source, settings.source, settings.limits)
     key = settings.api_key.get_secret_value()
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url)
     async with contextlib.AsyncExitStack() as stack:

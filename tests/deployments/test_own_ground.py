@@ -82,7 +82,13 @@ def test_up_keeps_what_runs_need(tmp_path: Path) -> None:
         eventually(lambda: process.poll() is not None or "Ctrl-C" in (tmp_path / "out").read_text())
         up = lasting.find_up(tmp_path / ".trayflow")
         assert up is not None, (tmp_path / "err").read_text()
-        prefect = [str(Path(sys.executable).with_name("prefect")), "deployment", "run", "ingest/local", "--watch"]
+        prefect = [
+            str(Path(sys.executable).with_name("prefect")),
+            "deployment",
+            "run",
+            "ingest/ingest-scheduled",
+            "--watch",
+        ]
         env = environment({"PREFECT_API_URL": up.api_url})
         deployed = subprocess.run(prefect, env=env, capture_output=True, text=True, check=False, timeout=180)
         assert "finished successfully" in deployed.stdout, deployed.stdout + deployed.stderr

@@ -26,10 +26,13 @@ from trayflow.errors import LedgerError, SettingsError
 from trayflow.ledger import schema
 
 #: Raised with every change of the tables that older code could not read.
-LAYOUT = 2
+LAYOUT = 3
 
-#: Layouts that become this one by adding the columns and indexes that they lack.
-GROWN = frozenset({1})
+#: Layouts that become this one by adding the columns and indexes that they lack, and by losing `OUTGROWN`.
+GROWN = frozenset({1, 2})
+
+#: A constraint that keys of some length broke on Postgres. SQLite can neither drop it nor minds it.
+OUTGROWN = "ALTER TABLE documents DROP CONSTRAINT IF EXISTS documents_source_key_version_key"
 
 T = TypeVar("T")
 
@@ -128,7 +131,7 @@ class Database:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"trayflow {name}"))))
 
     def _grow(self, connection: Connection) -> None:
-        """Add what an older layout lacks: columns that may be null, and indexes."""
+        """Add what an older layout lacks: columns that may be null, and indexes. Take away what is too narrow."""
         there, dialect = inspect(connection), self._engine.dialect
         for table in schema.metadata.sorted_tables:
             columns = {column["name"] for column in there.get_columns(table.name)}
@@ -140,6 +143,8 @@ class Database:
             for index in table.indexes:
                 if index.name not in indexes:
                     index.create(connection)
+        if dialect.name == "postgresql":
+            connection.execute(text(OUTGROWN))
         connection.execute(update(schema.about).values(layout=LAYOUT))
 
     def _make_tables(self) -> None:

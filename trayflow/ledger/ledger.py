@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, text, update
 
 from trayflow.batches import Batches
 from trayflow.ledger import rows, statements
@@ -66,6 +66,14 @@ class NeedsPerson:
     document: Document
     since: datetime
     message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A page of documents under way that nobody holds; the last one was discovered at `since`."""
+
+    documents: tuple[Document, ...]
+    since: datetime
 
 
 class LedgerGrewError(Exception):
@@ -148,6 +156,27 @@ class Ledger:
                 connection.execute(rows.select_documents().where(s.documents.c.id == document_id)).one()
             )
 
+    def left_behind(
+        self, source: str, keys: Collection[str] | None = None, after: LeftBehind | None = None
+    ) -> LeftBehind | None:
+        """Documents of a source, or those of them with these keys, that have no outcome and that nobody holds.
+
+        What is replaced or deleted while it is under way is in no listing any more. The oldest first, a page at a time:
+        the next one is asked for with the one before, and `None` comes after the last.
+        """
+        d = s.documents.c
+        living = rows.select_living(_now())
+        free = or_(d.claimed_by.is_(None), d.claimed_by.not_in(living))
+        asked = rows.select_documents().where(d.outcome.is_(None), d.source == source, free)
+        if keys is not None:
+            asked = asked.where(d.key.in_(keys))
+        if after is not None:
+            later = and_(d.discovered_at == after.since, d.id > after.documents[-1].id)
+            asked = asked.where(or_(d.discovered_at > after.since, later))
+        with self._database.reading() as connection:
+            found = connection.execute(asked.order_by(d.discovered_at, d.id).limit(AT_ONCE)).all()
+            return LeftBehind(tuple(map(rows.document, found)), found[-1].discovered_at) if found else None
+
     def let_go(self, document_ids: Sequence[str], run_id: str) -> dict[str, Document]:
         """Those of these documents that have ended, or that no other living run holds, as they stand now."""
         d, found = s.documents.c, {}
@@ -203,14 +232,14 @@ class Ledger:
         At most `most` of them are returned. One whose newer version was taken needs nobody.
         """
         d = s.documents.c
-        theirs = [d.outcome.in_((Outcome.REVIEW, Outcome.QUARANTINED)), d.source == source]
-        theirs.append(d.reason.is_distinct_from(Reason.REPLACED))
-        latest = rows.select_documents().where(*theirs).order_by(d.ended_at.desc(), d.id).limit(most)
+        # In the words of the index, without which it would not be used.
+        theirs = and_(text(s.NEEDS_PERSON), d.source == source)
+        latest = rows.select_documents().where(theirs).order_by(d.ended_at.desc()).limit(most)
         with self._database.reading() as connection:
             found = [NeedsPerson(rows.document(row), row.ended_at, row.message) for row in connection.execute(latest)]
             if len(found) < most:
                 return found, len(found)
-            counted = select(func.count()).select_from(s.documents).where(*theirs)
+            counted = select(func.count()).select_from(s.documents).where(theirs)
             return found, connection.execute(counted).scalar_one()
 
     async def _together(self, calls: Sequence[Callable[[], Any]]) -> Sequence[Any]:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -69,7 +68,11 @@ runs = Table(
     Index("runs_by_lease", "lease_until"),
 )
 
-#: One row a document version. `outcome` null: still under way.
+#: Documents that somebody has to look at; one whose newer version was taken needs nobody.
+NEEDS_PERSON = "outcome IN ('review', 'quarantined') AND (reason IS NULL OR reason <> 'replaced')"
+
+#: One row a document version. `outcome` null: still under way. The id is made of source, key and version, which are
+#: therefore in no index of their own: Postgres could not hold the long ones there.
 documents = Table(
     "documents",
     metadata,
@@ -90,10 +93,15 @@ documents = Table(
     Column("document_type", String(255)),
     Column("confidence", Float),
     Column("ended_at", Moment),
-    UniqueConstraint("source", "key", "version"),
     Index("documents_by_outcome", "outcome", "discovered_at"),
     Index("documents_by_end", "ended_at"),
     Index("documents_by_claim", "claimed_by"),
+    Index(
+        "documents_for_a_person",
+        "ended_at",
+        sqlite_where=text(NEEDS_PERSON),
+        postgresql_where=text(NEEDS_PERSON),
+    ),
 )
 
 #: Who was first with these bytes: every other document of the same bytes is its duplicate.

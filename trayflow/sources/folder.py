@@ -12,11 +12,13 @@ from itertools import compress
 from operator import not_
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from trayflow.errors import DocumentError, ReplacedError, SettingsError
 from trayflow.models import Document, Found, Listing, Skipped
 from trayflow.reasons import Reason
+from trayflow.sources.names import original, printable
 from trayflow.sources.patterns import Patterns
 
 #: Files listed and compared with the ledger at once.
@@ -42,7 +44,7 @@ class Folder:
             raise SettingsError(f"The folder {root} cannot be read.")
         self.root = root.resolve()
         self.uri = self.root.as_uri()
-        self._patterns = patterns or Patterns()
+        self.patterns = patterns or Patterns()
         self._settle = settle
 
     def pages(self) -> Iterator[Listing]:
@@ -89,12 +91,18 @@ class Folder:
 
     def key(self, path: str | os.PathLike[str]) -> str | None:
         """The key of a path below the root; `None` for one that is passed over."""
-        relative = os.path.relpath(path, self.root)
-        parts = relative.split(os.sep)
-        if parts[0] in (os.pardir, os.curdir) or any(TEMPORARY.search(part) for part in parts):
+        if not self._is_ours(path):
             return None
-        key = _key(relative)
-        return key if self._patterns.take(key) else None
+        key = _key(os.path.relpath(path, self.root))
+        return key if self.patterns.take(key) else None
+
+    def key_at(self, address: str) -> str | None:
+        """The key of a file by its `file://` URI or path; `None` for one that is passed over."""
+        return self.key(url2pathname(urlsplit(address).path) if address.startswith("file://") else address)
+
+    def below(self, path: str | os.PathLike[str]) -> set[str]:
+        """The keys of all files below a folder that is itself below the root."""
+        return {file.key for file in self._walk(Path(path))} if self._is_ours(path) else set()
 
     def _opened(self, key: str) -> BinaryIO:
         path = self._path(key)
@@ -107,9 +115,16 @@ class Folder:
         except OSError as error:
             raise DocumentError(Reason.VANISHED, f"The file cannot be opened: {error.strerror}.") from None
 
+    def _is_ours(self, path: str | os.PathLike[str]) -> bool:
+        parts = os.path.relpath(path, self.root).split(os.sep)
+        return parts[0] not in (os.pardir, os.curdir) and not any(TEMPORARY.search(part) for part in parts)
+
     def _path(self, key: str) -> Path | None:
         """Where a key leads; `None` for a hostile one, and for one that has become a link."""
-        path = self.root / os.fsdecode(unquote_to_bytes(key))
+        name = original(key)
+        if name is None:
+            return None
+        path = self.root / name
         try:
             return path if path.resolve() == path and path.is_relative_to(self.root) else None
         except (OSError, ValueError):
@@ -117,7 +132,7 @@ class Folder:
 
     def _look(self, key: str) -> Found | None:
         path = self._path(key)
-        if path is None or self.key(path) is None:
+        if path is None or self.key(path) != key:
             return None
         try:
             return self._found(str(path), path.stat()) if path.is_file() else None
@@ -137,7 +152,7 @@ class Folder:
                     yield from self._walk(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     found = self._found(entry.path, entry.stat(follow_symlinks=False))
-                    if self._patterns.take(found.key):
+                    if self.patterns.take(found.key):
                         yield found
             except OSError:
                 continue  # it vanished while we looked
@@ -180,11 +195,7 @@ def _require(version: str, file: BinaryIO) -> None:
 
 
 def _key(relative: str) -> str:
-    """A printable name that `Folder.open` can turn back into the path, whatever bytes are in it."""
-    return "".join(
-        character if character.isprintable() and character != "%" else quote(os.fsencode(character), safe="")
-        for character in relative.replace(os.sep, "/")
-    )
+    return printable(relative.replace(os.sep, "/"))
 
 
 def _take(files: Iterator[Found], count: int) -> Iterator[Found]:

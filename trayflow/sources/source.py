@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
 from trayflow.models import Document, Listing
+from trayflow.sources.patterns import Patterns
 
 
 class Source(Protocol):
@@ -16,6 +17,7 @@ class Source(Protocol):
     """
 
     uri: str
+    patterns: Patterns
 
     def pages(self) -> Iterator[Listing]:
         """Everything there, a page at a time: the whole is never held."""
@@ -23,6 +25,10 @@ class Source(Protocol):
 
     def find(self, keys: Collection[str]) -> Listing:
         """What lies under these keys now. Keys with nothing under them, or that the source passes over, are missing."""
+        ...
+
+    def key_at(self, address: str) -> str | None:
+        """The key of the document at an address, as events name it; `None` for one that is not meant."""
         ...
 
     def open(self, document: Document) -> AbstractContextManager[BinaryIO]:
