@@ -6,14 +6,18 @@ its outcome. The ledger says what is done: run again, crashed or retried, the fl
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.key import with_key
 from flows.run import run_documents
+from tasks.artifacts import shown
 from tasks.documents import DocumentTasks
 from trayflow.endings import failed_checks, identified, succeeded
+from trayflow.labels import many, short
 from trayflow.models import Document, Ending, Outcome
 from trayflow.progress import Summary
 from trayflow.reasons import Reason
@@ -22,7 +26,15 @@ from trayflow.settings import load_settings
 from trayflow.tray import Tray, open_tray
 
 
-@flow(name="ingest", flow_run_name="ingest {source}", persist_result=False)
+def run_name() -> str:
+    """What a flow run is called: its source in a few words, the day (UTC), and how many documents it is given."""
+    given = flow_run.get_parameters()
+    keys = given.get("keys")
+    name = f"ingest {short(str(given.get('source')))} {datetime.now(UTC):%Y-%m-%d}"
+    return name if keys is None else f"{name} · {many(len(keys), 'document')}"
+
+
+@flow(name="ingest", flow_run_name=run_name, persist_result=False)
 async def ingest(
     source: str, to: str, config: str | None = None, ledger: str | None = None, keys: list[str] | None = None
 ) -> Summary:
@@ -36,7 +48,7 @@ async def ingest(
         keys: the documents that this run is about, by their keys in the source; by default, all.
     """
     settings = await with_key(load_settings(Path(config) if config else None, ledger=ledger))
-    async with open_tray(settings, source, to, keys) as tray:
+    async with open_tray(settings, source, to, keys) as tray, shown(tray):
         return await run_documents(tray, bring_home)
 
 
