@@ -11,7 +11,7 @@ from trayflow.labels import many, short
 
 
 def run_name(what: str) -> Callable[[], str]:
-    """Names a flow run by what it does, its source in a few words, the day (UTC), and how many documents it is given."""
+    """Names a flow run: what it does, its source in a few words, the day (UTC), how many documents it is given."""
 
     def name() -> str:
         given = flow_run.get_parameters()
