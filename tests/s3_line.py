@@ -20,13 +20,14 @@ class Line:
     """What becomes of the next downloads, and what was asked for.
 
     Each of `downloads` is the number of bytes after which the line is cut, or an HTTP status to answer with, as a
-    negative number, or a call to make before the answer; none left: all is well.
+    negative number, or a call to make before the answer; none left: all is well. `rewrite` makes other bodies of those
+    that come.
     """
 
     def __init__(self) -> None:
         self.downloads: deque[int | Callable[[], Any]] = deque()
         self.reset = False
-        self.spoil = False
+        self.rewrite: Callable[[bytes], bytes] | None = None
         self.ranges: list[str | None] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -59,12 +60,14 @@ def line_to(bucket: Bucket) -> Iterator[Line]:
             answer = connection.getresponse()
             body = answer.read()
             connection.close()
-            if line.spoil and is_download:
-                body = bytes(255 - byte for byte in body)
+            if line.rewrite is not None:
+                body = line.rewrite(body)
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in ("connection", "transfer-encoding", "server", "date"):
+                if name.lower() not in ("connection", "content-length", "transfer-encoding", "server", "date"):
                     self.send_header(name, value)
+            length = answer.getheader("content-length", "0") if self.command == "HEAD" else str(len(body))
+            self.send_header("Content-Length", length)
             self.end_headers()
             self.wfile.write(body[:cut] if self.command == "GET" else b"")
             self.wfile.flush()

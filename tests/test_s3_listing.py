@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from tests.engines import eventually
 from tests.s3_line import line_to
@@ -89,18 +92,16 @@ def test_a_listing_that_nobody_wants_any_more_ends(large: Bucket) -> None:
 def test_an_error_in_one_listing_ends_all(large: Bucket, aws: pytest.MonkeyPatch) -> None:
     """Half a listing is never taken for the whole."""
     source = large.source("in", prefixes=[f"{part}/" for part in "abcde"])
-    source._client.meta.events.register("before-send.s3.ListObjectsV2", _broken_for("in/c/"))
+    source._client.meta.events.register("before-send.s3.ListObjectsV2", broken_for("in/c/"))
     with pytest.raises(SourceError, match="cannot be reached"):
         list(source.pages())
     eventually(lambda: not listing_threads())
 
 
-def _broken_for(prefix: str):  # type: ignore[no-untyped-def]
-    from urllib.parse import quote
+def broken_for(prefix: str) -> Callable[..., None]:
+    """What makes a client's listings of one prefix fail, and no others."""
 
-    from botocore.exceptions import ConnectionClosedError
-
-    def send(request, **_):  # type: ignore[no-untyped-def]
+    def send(request: Any, **_: Any) -> None:
         if quote(prefix, safe="") in request.url:
             raise ConnectionClosedError(endpoint_url="http://secret.example")
 

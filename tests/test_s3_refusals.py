@@ -193,6 +193,32 @@ def test_a_restored_object_is_taken(moto: Bucket) -> None:
         assert stream.read() == b"content"
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("<IsRestoreInProgress>true</IsRestoreInProgress>", "in storage class GLACIER: its restore is under way"),
+        (
+            "<IsRestoreInProgress>false</IsRestoreInProgress>"
+            "<RestoreExpiryDate>2012-12-21T00:00:00.000Z</RestoreExpiryDate>",
+            None,
+        ),
+    ],
+)
+def test_a_listing_tells_of_restores(moto: Bucket, aws: pytest.MonkeyPatch, status: str, reason: str | None) -> None:
+    """AWS says so where it is asked to, as we do
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreStatus.html); the simulators do not.
+    """
+    moto.put("a.pdf", StorageClass="GLACIER")
+    told = f"</StorageClass><RestoreStatus>{status}</RestoreStatus>".encode()
+    with line_to(moto) as line:
+        aws.setenv("AWS_ENDPOINT_URL", line.url)
+        source = moto.source()
+        line.rewrite = lambda body: body.replace(b"</StorageClass>", told)
+        assert skipped(source) == ({"a.pdf": reason} if reason else {})
+        assert list(listed(source)) == ([] if reason else ["a.pdf"])
+        assert line.headers[-1]["x-amz-optional-object-attributes"] == "RestoreStatus"
+
+
 def test_an_object_archived_since_it_was_listed_is_for_a_person(moto: Bucket) -> None:
     """Nothing of ours can restore it: it costs, and takes hours."""
     moto.put("a.pdf")
