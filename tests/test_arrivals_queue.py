@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws_servers import CREATED, REGION, Simulator, arn_of, simulated
+from tests.aws_servers import CREATED, CREDENTIALS, REGION, Simulator, arn_of, simulated
 from tests.sockets import free_port
+from tests.webserver import answering
 from trayflow.arrivals.messages import Created
 from trayflow.arrivals.queue import REASON, Message, Queue, kept
 from trayflow.errors import SettingsError, SourceError
@@ -405,17 +406,38 @@ def test_no_credentials(aws: Simulator, name: str, monkeypatch: pytest.MonkeyPat
         Queue(url)
 
 
-def test_no_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the right that is missing. moto checks rights when it is told to."""
+def test_a_user_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto, which asks for rights when it is told to, answers with no more than a status."""
     with simulated("moto", tmp_path) as aws:
         url = aws.queue("q")
-        post = __import__("urllib.request").request.urlopen
-        post(f"{aws.url}/moto-api/reset-auth", data=b"0").close()
-        try:
-            with pytest.raises(SettingsError, match="credentials"):
-                Queue(url)
-        finally:
-            post(f"{aws.url}/moto-api/reset-auth", data=b"Infinity").close()
+        monkeypatch.setattr("moto.core.responses.settings.INITIAL_NO_AUTH_ACTION_COUNT", 0)
+        monkeypatch.setattr("moto.core.responses.ActionAuthenticatorMixin.request_count", 0)
+        with pytest.raises(SettingsError, match="not accepted, or lack the right to sqs:GetQueueAttributes"):
+            Queue(url)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("AccessDenied", "lack the right to sqs:GetQueueAttributes"),
+        ("InvalidClientTokenId", r"credentials are not accepted \(InvalidClientTokenId\)"),
+        ("AWS.SimpleQueueService.NonExistentQueue", "it does not exist"),
+        ("Whatever", r"GetQueueAttributes failed \(Whatever\)"),
+    ],
+)
+def test_what_sqs_refuses(code: str, said: str, aws_credentials: None) -> None:
+    """Only the code of a refusal is told, with what to do."""
+    body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "secret page"})
+    with answering(400, body) as url, pytest.raises(SettingsError, match=said) as caught:
+        Queue(f"{url}/123456789012/q")
+    assert "secret page" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "ServiceUnavailable"), (400, "Throttling")])
+def test_a_refusal_that_passes(status: int, code: str, aws_credentials: None) -> None:
+    """A service that is busy is no wrong setting."""
+    with answering(status, json.dumps({"__type": code})) as url, pytest.raises(SourceError, match=code):
+        Queue(f"{url}/123456789012/q")
 
 
 def test_the_endpoint_of_the_environment_goes_before_the_urls_host(
@@ -441,43 +463,25 @@ def test_the_region_is_that_of_the_url(
         Queue(url.replace(aws.url, "https://sqs.us-east-1.amazonaws.com"))
 
 
-def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_at_the_address(aws_credentials: None) -> None:
     """That may pass: it is no wrong setting by itself."""
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "made-up")
     with pytest.raises(SourceError, match="nobody answers"):
         Queue(f"http://127.0.0.1:{free_port()}/123456789012/q")
 
 
-def test_a_server_that_is_not_sqs(server_of_others: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_server_that_is_not_sqs(status: int, aws_credentials: None) -> None:
     """Its page is nobody's business: only that the address is wrong is said."""
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "made-up")
-    with pytest.raises(SettingsError) as caught:
-        Queue(f"{server_of_others}/123456789012/q")
+    with answering(status, "<html>secret page</html>") as url, pytest.raises(SettingsError) as caught:
+        Queue(f"{url}/123456789012/q")
     assert "secret page" not in str(caught.value)
 
 
 @pytest.fixture
-def server_of_others() -> Iterator[str]:
-    """A web server with a page for everything."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-    class Pages(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.send_response(404)
-            self.end_headers()
-            self.wfile.write(b"<html>secret page</html>")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some, for an address without a simulator."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(autouse=True)
