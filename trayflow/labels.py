@@ -17,7 +17,7 @@ _MARKUP = re.compile(
     r"[\\`*\[\]<>|~&!#$@{}^]|:(?=//)|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.|^[+=-]",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?= |$)")
 
 
 def short(address: str) -> str:
