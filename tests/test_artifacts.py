@@ -143,7 +143,7 @@ def test_the_table_holds_what_earlier_runs_left(inbox: Path, api: str) -> None:
     """It is about the source, not about the run: the key is the same, so that Prefect shows versions of one thing."""
     (inbox / "empty.pdf").write_bytes(b"")
     first, second = Run(inbox, api), Run(inbox, api)
-    assert "## No row" not in second.report
+    assert "## No row of their own" not in second.report
     assert [row["document"] for row in second.table] == ["empty.pdf"]
     assert second.flow_run.tags[-1] == "outcome:unchanged"
     for kind in ("progress", "table", "markdown"):

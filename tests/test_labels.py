@@ -109,10 +109,13 @@ def test_a_source_in_a_few_words(address: str, name: str) -> None:
     assert short(address) == name
 
 
+@example("~nobody-is-called-so")
+@example("file://[")
 @given(st.text(min_size=1, max_size=300))
 def test_names_and_keys_are_short_and_safe(address: str) -> None:
     """Prefect takes nothing but lower-case letters, digits and dashes as an artifact's key."""
     assert len(short(f"s3://{address}")) <= SHORT
+    assert len(short(address)) <= SHORT
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", artifact_key("report", address))
 
 

@@ -68,6 +68,15 @@ def test_a_hundred_are_named_and_the_rest_is_a_number() -> None:
     assert "| quarantined | empty_file | 250 |" in told
 
 
+def test_a_duplicate_says_of_what() -> None:
+    """It has no row of its own either; a few are named."""
+    copy = Ending(Outcome.DUPLICATE, "The same bytes as a.pdf.", Reason.SAME_BYTES)
+    told = page(a_run(*((f"{number}.pdf", copy) for number in range(30))))
+    assert "### Duplicates\n\n- **0.pdf** · The same bytes as a.pdf. · `same_bytes`" in told
+    assert told.count("The same bytes as") == 25
+    assert "… and 5 more." in told
+
+
 def test_counts_by_type_and_rows_by_table() -> None:
     """How many ended where, and how many rows are new."""
     tally = a_run(("a", WRITTEN), ("b", WRITTEN), ("c", UNSURE))

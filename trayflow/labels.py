@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 #: Characters of a source's short name, and of the part of an artifact's key that comes from it.
@@ -17,7 +17,7 @@ _MARKUP = re.compile(
     r"[\\`*\[\]<>|~&!#$@{}^]|:(?=//)|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.|^[+=-]",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?= |$)")
 
 
 def short(address: str) -> str:
@@ -27,8 +27,8 @@ def short(address: str) -> str:
         host, *prefix = [part for part in place.split("/") if part] or [place]
         parts = [host.rpartition("@")[2], *prefix]
     else:
-        path = Path(url2pathname(urlsplit(address).path) if address.startswith("file://") else address)
-        whole = path.expanduser().absolute()
+        path = url2pathname(address.removeprefix("file://")) if address.startswith("file://") else address
+        whole = Path(os.path.expanduser(path)).absolute()  # as it is where nobody is called so
         parts = [part for part in whole.parts[-2:] if part != whole.anchor] or [whole.anchor]
     name = "".join(character if character.isprintable() else "_" for character in "/".join(parts))
     return name if len(name) <= SHORT else f"{name[: SHORT // 3]}…{name[-(SHORT - SHORT // 3 - 1) :]}"

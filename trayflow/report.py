@@ -131,8 +131,15 @@ def _troubles(tally: Tally, link: Link) -> str:
     for outcome, title in ((Outcome.QUARANTINED, "Quarantined"), (Outcome.REVIEW, "Review"), (None, "Still under way")):
         told = [_trouble(trouble, link) for trouble in tally.troubles if trouble.outcome is outcome]
         parts += [f"### {title}", "\n".join(told)] if told else []
-    more = tally.troubled - len(tally.troubles)
-    return _section("No row, and why", *parts, f"… and {more:,} more." if more else "") if parts else ""
+    parts += _more(tally.troubled - len(tally.troubles))
+    if tally.copies:
+        parts += ["### Duplicates", "\n".join(_trouble(copy, link) for copy in tally.copies)]
+        parts += _more(tally.outcomes[Outcome.DUPLICATE] - len(tally.copies))
+    return _section("No row of their own, and why", *parts) if parts else ""
+
+
+def _more(count: int) -> list[str]:
+    return [f"… and {count:,} more."] if count > 0 else []
 
 
 def _trouble(trouble: Trouble, link: Link) -> str:

@@ -19,8 +19,8 @@ from trayflow.models import Document, Ending, Kind, Outcome, Skipped
 from trayflow.progress import Submissions, Summary
 from trayflow.reasons import Reason
 
-#: Documents that are kept by name: the slowest, and those that somebody has to look at; objects left alone, by reason.
-SLOWEST, LOOKED_AT, SKIPPED = 10, 100, 5
+#: What is kept by name: the slowest, what somebody has to look at, copies of others, and objects left alone, by reason.
+SLOWEST, LOOKED_AT, COPIES, SKIPPED = 10, 100, 25, 5
 
 
 class Part(StrEnum):
@@ -45,7 +45,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A document that somebody has to look at, and what happened; without an outcome, it stays under way."""
+    """A document without a row of its own, and why; without an outcome, it stays under way."""
 
     label: str
     outcome: Outcome | None
@@ -89,6 +89,7 @@ class Tally:
         self.seconds = dict.fromkeys(Part, 0.0)
         self.troubles: list[Trouble] = []
         self.troubled = 0
+        self.copies: list[Trouble] = []
         self._slowest: list[Slow] = []
 
     @property
@@ -126,6 +127,8 @@ class Tally:
         (heapq.heappush if len(self._slowest) < SLOWEST else heapq.heappushpop)(self._slowest, slow)
         if ending.outcome in (Outcome.REVIEW, Outcome.QUARANTINED) and ending.reason is not Reason.REPLACED:
             self._trouble(gone, ending.outcome, ending.reason, ending.message)
+        elif ending.outcome is Outcome.DUPLICATE and len(self.copies) < COPIES:
+            self.copies.append(_told(gone, ending.outcome, ending.reason, ending.message))
 
     def leave(self, gone: Way, sentence: str) -> None:
         """It stays under way, for the next run; `sentence` says why."""
@@ -156,5 +159,8 @@ class Tally:
     def _trouble(self, gone: Way, outcome: Outcome | None, reason: Reason | None, sentence: str) -> None:
         self.troubled += 1
         if len(self.troubles) < LOOKED_AT:
-            told = Trouble(gone.document.label, outcome, reason, sentence, gone.document_type, gone.task_run)
-            self.troubles.append(told)
+            self.troubles.append(_told(gone, outcome, reason, sentence))
+
+
+def _told(gone: Way, outcome: Outcome | None, reason: Reason | None, sentence: str) -> Trouble:
+    return Trouble(gone.document.label, outcome, reason, sentence, gone.document_type, gone.task_run)
