@@ -19,7 +19,7 @@ from flows.key import with_key
 from flows.names import run_name
 from flows.run import run_documents
 from tasks.artifacts import shown
-from tasks.events import ARRIVED
+from tasks.events import DOCUMENT_ARRIVED
 from trayflow.progress import Summary
 from trayflow.settings import load_settings
 from trayflow.sources import open_source
@@ -70,7 +70,8 @@ async def ingest_on_event(
 async def arrived(since: datetime) -> set[str]:
     """The addresses of all documents whose arrival was told since then, or a few more than `MOST` of them."""
     asked = EventFilter(
-        event=EventNameFilter(name=[ARRIVED]), occurred=EventOccurredFilter(since=since, until=datetime.now(UTC))
+        event=EventNameFilter(name=[DOCUMENT_ARRIVED]),
+        occurred=EventOccurredFilter(since=since, until=datetime.now(UTC)),
     )
     async with get_client() as client:
         page = await client.read_events(asked, limit=50)

@@ -1,4 +1,4 @@
-"""The events that Prefect automations may hang on, in one place: what they are called and what is in them."""
+"""The event that a document's arrival is to Prefect: a trigger hangs on it."""
 
 from __future__ import annotations
 
