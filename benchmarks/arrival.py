@@ -8,16 +8,18 @@ time is taken until the service has been sent it. Prints median and worst:
 
 - watch, folder: the file system tells (`source.settle` and `watch.seconds` as they are by default);
 - watch, bucket and queue: the bucket tells its queue;
-- trigger: an event `trayflow.document.arrived`, emitted right after the put, starts `ingest-on-event` on the worker;
-- forward and trigger: `trayflow events forward` makes that event of the queue's message;
-- schedule: `ingest-scheduled`, from the moment when the run is due; up to its interval comes on top.
+- event and trigger: an event `trayflow.document.arrived`, emitted right after the put, starts `ingest-on-event` on the worker;
+- schedule: `ingest-scheduled`, from the moment when the run is due; up to its interval comes on top;
+- queue, forwarded event, trigger: `trayflow events forward` makes that event of the queue's message.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -57,6 +59,7 @@ class Bench:
         self.root, self.stack = root, stack
         self.inbox = root / "inbox"
         self.inbox.mkdir()
+        self.address = ""
         deployments = (ROOT / "prefect.yaml").read_text().replace("source: samples", "source: inbox")
         (root / "prefect.yaml").write_text(deployments)
         port = free_port()
@@ -115,14 +118,19 @@ class Bench:
     def submitted(self) -> int:
         return int(self.service.get("/__stats").json()["submissions"]["identify"])
 
-    def put_file(self) -> str:
-        return document(self.inbox / f"{uuid.uuid4().hex}.pdf").as_uri()
+    def put_file(self) -> None:
+        self.address = document(self.inbox / f"{uuid.uuid4().hex}.pdf").as_uri()
 
-    def put_object(self) -> str:
-        path = document(self.root / "object.pdf")
-        key = f"in/{uuid.uuid4().hex}.pdf"
-        boto3.client("s3").upload_file(str(path), BUCKET, key)
-        return f"s3://{BUCKET}/{key}"
+    def put_object(self) -> None:
+        boto3.client("s3").upload_file(str(document(self.root / "object.pdf")), BUCKET, f"in/{uuid.uuid4().hex}.pdf")
+
+    def put_and_tell(self) -> None:
+        self.put_file()
+        self.tell(self.address)
+
+    def put_and_be_due(self) -> None:
+        self.put_file()
+        self.due()
 
     def tell(self, address: str) -> None:
         now, id_ = datetime.now(UTC).isoformat(), str(uuid.uuid4())
@@ -133,10 +141,14 @@ class Bench:
         deployment = self.prefect.get("deployments/name/ingest/ingest-scheduled").raise_for_status().json()["id"]
         self.prefect.post(f"deployments/{deployment}/create_flow_run", json={}).raise_for_status()
 
+    def deploy(self) -> None:
+        """Make the deployments anew."""
+        command = [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        subprocess.run(command, cwd=self.root, env={**os.environ, **self.env}, capture_output=True, check=True)
+
     def quiet(self) -> bool:
-        """Whether no flow run works but the watch, and nothing is to come."""
+        """Whether no flow run works but a watch, and none is to come."""
         states = {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}}
-        asked = {"flow_runs": {"state": states}, "flows": {"name": {"not_any_": ["watch"]}}}
         asked = {"flow_runs": {"state": states}}
         runs = self.prefect.post("flow_runs/filter", json=asked).raise_for_status().json()
         return not [run for run in runs if not run["name"].startswith("watch")]
@@ -169,27 +181,28 @@ def wait_for(condition: Callable[[], object]) -> None:
 def measure(bench: Bench, trials: int) -> Iterator[tuple[str, list[float]]]:
     with bench.running("watch-folder", "watch", "inbox", "--to", "tables") as watch:
         wait_for(lambda: "Watching" in watch.log.read_text())
-        bench.trials(1, bench.put_file)  # the first one finds what is there at the beginning
-        yield "watch, folder", bench.trials(trials, lambda: [bench.put_file(), None][1])
+        bench.trials(1, bench.put_file)  # the first one may be found by the look at everything
+        yield "watch, folder", bench.trials(trials, bench.put_file)
     bench.notify(True)
     with bench.running("watch-bucket", "watch", f"s3://{BUCKET}/in", "--to", "tables", "--queue", bench.queue) as watch:
         wait_for(lambda: "Watching" in watch.log.read_text())
         bench.trials(1, bench.put_object)
-        yield "watch, bucket and queue", bench.trials(trials, lambda: [bench.put_object(), None][1])
-    bench.notify(False)
-    yield "trigger", bench.trials(trials, lambda: bench.tell(bench.put_file()))
-
-    def put_and_due() -> None:
-        bench.put_file()
-        bench.due()
-
-    yield "schedule, from when it is due", bench.trials(trials, put_and_due)
+        yield "watch, bucket and queue", bench.trials(trials, bench.put_object)
+    yield "event and trigger", bench.trials(trials, bench.put_and_tell)
+    yield "schedule, from when it is due", bench.trials(trials, bench.put_and_be_due)
+    deployments = bench.root / "prefect.yaml"
+    deployments.write_text(deployments.read_text().replace("source: inbox", f"source: s3://{BUCKET}/in"))
+    bench.deploy()
+    with bench.running("forward", "events", "forward", "--queue", bench.queue) as forward:
+        wait_for(lambda: "Forwarding" in forward.log.read_text())
+        yield "queue, forwarded event, trigger", bench.trials(trials, bench.put_object)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10)
     trials = parser.parse_args().trials
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bench = Bench(Path(folder), stack)
         for way, seconds in measure(bench, trials):
