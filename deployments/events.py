@@ -34,8 +34,8 @@ TRY_AGAIN = (1.0, 2.0, 5.0, 10.0, 30.0)
 #: Seconds between lines that say how much was forwarded.
 REPORT = 60.0
 
-#: A Prefect server drops in silence what finds no room among 10,000 waiting events. As shipped, with two automations and
-#: on two cores, it takes in 64 a second when it has them for itself, and half of that when not (measured).
+#: A Prefect server drops in silence what finds no room among 10,000 waiting events. As shipped, with two automations
+#: and on two cores, it takes in 64 a second when it has them for itself, and half of that when not (measured).
 EVENTS_PER_SECOND = 25.0
 
 log = logging.getLogger(__name__)
