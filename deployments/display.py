@@ -95,16 +95,24 @@ def show_summary(summary: Summary, ended: list[Ended], to: str, url: str | None)
 
 def _lines(summary: Summary, ended: list[Ended], to: str) -> list[str]:
     if summary.documents == 0:
-        return ["There are no documents there. Nothing was submitted."]
+        return ["There are no documents there. Nothing was submitted.", *_skipped(summary)]
     if summary.documents == summary.unchanged:
         lines = [f"Nothing to do: {_documents(summary.unchanged)} unchanged. Nothing was submitted."]
-        return [*lines, *_tables(summary, to)]
+        return [*lines, *_skipped(summary), *_tables(summary, to)]
     counts = {name: getattr(summary, name) for name in (*Outcome, "in_progress", "unchanged")}
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     lines = [f"{_documents(summary.documents)} in {summary.seconds:.1f} s: {told}."]
     for outcome in (Outcome.REVIEW, Outcome.QUARANTINED):
         lines += _named(outcome, [event for event in ended if event.outcome is outcome])
-    return [*lines, *_tables(summary, to)]
+    return [*lines, *_skipped(summary), *_tables(summary, to)]
+
+
+def _skipped(summary: Summary) -> list[str]:
+    if not summary.skipped:
+        return []
+    width = max(map(len, summary.skipped))
+    counted = sorted(summary.skipped.items(), key=lambda item: -item[1])
+    return ["", "Left alone for now", *(f"  {reason:<{width}}  {count:>7,}" for reason, count in counted)]
 
 
 def _named(outcome: Outcome, events: list[Ended]) -> list[str]:

@@ -11,7 +11,9 @@ from pathlib import Path
 from prefect import flow
 
 from flows.key import with_key
+from flows.names import run_name
 from flows.run import run_documents
+from tasks.artifacts import shown
 from tasks.documents import DocumentTasks
 from trayflow.endings import failed_checks, identified, succeeded
 from trayflow.models import Document, Ending, Outcome
@@ -22,7 +24,7 @@ from trayflow.settings import load_settings
 from trayflow.tray import Tray, open_tray
 
 
-@flow(name="ingest", flow_run_name="ingest {source}", persist_result=False)
+@flow(name="ingest", flow_run_name=run_name("ingest"), persist_result=False)
 async def ingest(
     source: str, to: str, config: str | None = None, ledger: str | None = None, keys: list[str] | None = None
 ) -> Summary:
@@ -36,7 +38,7 @@ async def ingest(
         keys: the documents that this run is about, by their keys in the source; by default, all.
     """
     settings = await with_key(load_settings(Path(config) if config else None, ledger=ledger))
-    async with open_tray(settings, source, to, keys) as tray:
+    async with open_tray(settings, source, to, keys) as tray, shown(tray):
         return await run_documents(tray, bring_home)
 
 

@@ -10,11 +10,14 @@ from prefect import get_run_logger
 
 from flows.logs import show_in_flow_run
 from tasks.documents import DocumentTasks, tasks_with
+from tasks.ended import emit_ended
 from tasks.pace import Admission
 from trayflow.endings import ending_of
 from trayflow.errors import ClaimLostError, FetchError, ReplacedError, RunStoppedError, ServiceError, TrayflowError
+from trayflow.failures import failure_of
 from trayflow.models import Document, Ending, Listing, Outcome
 from trayflow.progress import Discovered, Ended, EndedElsewhere, Summary, tell
+from trayflow.tally import Way
 from trayflow.tray import Tray
 
 #: Seconds between looks at the documents that another run holds.
@@ -115,38 +118,42 @@ async def _attempt(tray: Tray, do: DocumentTasks, document: Document, bring_home
 
     Raises `ClaimLostError` when another run has taken it over.
     """
-    log = get_run_logger()
+    log, gone = get_run_logger(), tray.tally.set_out(document)
     try:
-        await _end(tray, document, await bring_home(tray, do, document))
+        await _end(tray, gone, await bring_home(tray, do, document))
     except (RunStoppedError, ClaimLostError, asyncio.CancelledError):
         raise
     except TrayflowError as error:
         if ending := ending_of(error):
-            await _end(tray, document, ending)
+            await _end(tray, gone, ending)
             return isinstance(error, ReplacedError)
         if not isinstance(error, ServiceError | FetchError):
             raise
         log.warning("%s stays under way: %s", document.label, error)
+        tray.tally.leave(gone, failure_of(error).what)
         if isinstance(error, ServiceError):
             await tray.check_service()
         tray.breaker.failed(document.id, error)
     except Exception as error:  # a fault of ours with one document must not stop the others
         log.error("%s stays under way after a fault of trayflow: %s", document.label, type(error).__name__)
+        tray.tally.leave(gone, failure_of(error).what)
     finally:
         await tray.spool.drop(document.id)
         await tray.gate.land(document.id)
     return False
 
 
-async def _end(tray: Tray, document: Document, ending: Ending) -> None:
+async def _end(tray: Tray, gone: Way, ending: Ending) -> None:
+    document = gone.document
     # What is written was recorded with its rows.
     if ending.outcome is not Outcome.WRITTEN and not await tray.ledger.call(
         tray.ledger.end, document.id, tray.run_id, ending
     ):
         raise ClaimLostError
-    tray.tally.outcomes[ending.outcome] += 1
+    tray.tally.end(gone, ending)
     get_run_logger().info("%s: %s (%s)", document.label, ending.outcome, ending.message)
     tell(Ended(document, ending.outcome, ending.message))
+    emit_ended(gone, ending)
 
 
 async def _stopped(tray: Tray, stopped: ExceptionGroup[RunStoppedError]) -> RunStoppedError:

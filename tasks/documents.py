@@ -21,6 +21,7 @@ from trayflow.batches import Batches
 from trayflow.client import FileUpload, Upload, UrlUpload
 from trayflow.ledger import Page, Submission
 from trayflow.models import Accepted, Document, Extraction, Kind, Listing, Progress, Spooled
+from trayflow.tally import Part, way
 from trayflow.tray import Tray
 
 #: Documents whose rows are appended in one go, at the most.
@@ -37,7 +38,7 @@ async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Page | 
         return None
     for skipped in listing.skipped:
         log.info("%s is left alone: %s", skipped.key, skipped.reason)
-    tray.tally.skipped.update(skipped.reason for skipped in listing.skipped)
+    tray.tally.skip(listing.skipped)
     return await tray.ledger.call(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
 
 
@@ -52,8 +53,9 @@ async def fetch(tray: Tray, document: Document) -> Spooled:
         with tray.source.open(document) as stream:
             return tray.spool.take(document.id, stream)
 
-    await tray.spool.make_room(document.id, document.size)
-    return await asyncio.to_thread(take)
+    with tray.tally.timed(Part.FETCH):
+        await tray.spool.make_room(document.id, document.size)
+        return await asyncio.to_thread(take)
 
 
 @observed("identify {document.label}")
@@ -69,7 +71,10 @@ async def identify(tray: Tray, document: Document, spooled: Spooled) -> Progress
         )
 
     submission = await submit(tray, document, Kind.IDENTIFY, post, settings=",".join(tray.candidates))
-    return await wait_for(tray, document, submission, tray.service.identification)
+    progress = await wait_for(tray, document, submission, tray.service.identification)
+    if progress.identification and (under_way := way.get()):
+        under_way.document_type = progress.identification.document_type.code
+    return progress
 
 
 @observed("execute {document.label}")
@@ -97,7 +102,8 @@ async def await_execution(tray: Tray, document: Document, submission: Submission
 @observed("write {label}")
 async def write(tray: Tray, extractions: Sequence[Extraction], label: str) -> None:
     """Append the rows of documents, each exactly once."""
-    await asyncio.to_thread(tray.destination.append, extractions)
+    with tray.tally.timed(Part.WRITE):
+        tray.tally.rows.update(await asyncio.to_thread(tray.destination.append, extractions))
 
 
 class DocumentTasks:

@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 
 from tasks.record import backlog, wait_until_recorded
 from trayflow.settings import Settings
+from trayflow.tally import way
 
 #: Task runs a second that a Prefect server as shipped records (30 at most, measured).
 STOCK_RATE = 25.0
@@ -55,6 +56,8 @@ def note() -> None:
     context, admission = TaskRunContext.get(), _admission.get()
     if context is not None and admission is not None:
         admission.started.add(context.task_run.id)
+    if context is not None and (under_way := way.get()):
+        under_way.task_run = context.task_run.id
 
 
 class Admission:

@@ -18,6 +18,7 @@ from trayflow.errors import (
 )
 from trayflow.ledger import Submission, SubmissionState
 from trayflow.models import Accepted, Document, Kind
+from trayflow.tally import Part
 from trayflow.tray import Tray
 
 #: Makes the POST; it is handed the intent to send along.
@@ -47,7 +48,8 @@ async def submit(
         await tray.gate.enter()
         attempt = tray.keep(asyncio.create_task(_attempt(tray, document, kind, post, step_id, settings)))
         try:
-            submission = await asyncio.shield(attempt)
+            with tray.tally.timed(Part.SUBMIT):
+                submission = await asyncio.shield(attempt)
         except RateLimitedError as limited:
             tray.gate.close(limited.retry_after)
             continue

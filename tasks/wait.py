@@ -14,6 +14,7 @@ from trayflow.failures import back_off, jittered
 from trayflow.ledger import Submission, SubmissionState
 from trayflow.models import Document, Progress
 from trayflow.reasons import Reason
+from trayflow.tally import Part
 from trayflow.tray import Tray
 
 #: Asks the service how a submission stands, by its remote id.
@@ -57,13 +58,16 @@ async def _last_word(
     with tray.news.awaited(submission.id) as told:
         while True:
             delay = jittered(delays[failed - 1]) if failed else polls.next(_since(accepted_at))
-            if told.is_set():  # it has been asked since, and does not say so itself yet
-                await asyncio.sleep(delay)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(told.wait(), max(delay, slowest))
+            with tray.tally.timed(Part.WAIT):
+                if told.is_set():  # it has been asked since, and does not say so itself yet
+                    await asyncio.sleep(delay)
+                else:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(told.wait(), max(delay, slowest))
+            tray.tally.polls += 1
             try:
-                progress = await ask()
+                with tray.tally.timed(Part.POLL):
+                    progress = await ask()
             except RejectedError as error:
                 message = f"The service does not know the submission any more: {error}"
                 raise DocumentError(Reason.NO_ANSWER, message) from None

@@ -16,7 +16,7 @@ from trayflow.errors import ServiceUnreachableError
 from trayflow.ledger import Ledger
 from trayflow.models import Ending, Outcome
 from trayflow.settings import Watch
-from trayflow.sources import Folder
+from trayflow.sources import Folder, Source
 
 NOWHERE = "file:///nowhere"
 
@@ -24,7 +24,7 @@ NOWHERE = "file:///nowhere"
 class Home:
     """Brings documents home as a run does, as far as the ledger sees, and remembers the batches."""
 
-    def __init__(self, source: Folder, ledger: Ledger) -> None:
+    def __init__(self, source: Source, ledger: Ledger) -> None:
         self.batches: list[list[str]] = []
         self.source, self.ledger = source, ledger
         self.ready = asyncio.Event()
@@ -282,7 +282,7 @@ def test_no_more_batches_at_once_than_were_set(inbox: Path, ledger: Ledger) -> N
 
 
 def test_a_version_left_behind_is_seen_to(inbox: Path, ledger: Ledger) -> None:
-    """What a run that died had listed, and nobody finds any more, is handed to a batch, which says what became of it."""
+    """What a dead run had listed, and nobody finds any more, is handed to a batch, which says what became of it."""
     (inbox / "gone.pdf").write_bytes(b"1")
     source = Folder(inbox)
     (page,) = source.pages()

@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import time
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,12 +27,12 @@ from trayflow.errors import LedgerError, RejectedError, ServiceUnreachableError,
 from trayflow.failures import back_off, jittered
 from trayflow.gate import Gate
 from trayflow.ledger import Ledger, Share, Submission
-from trayflow.models import Kind, Listing, Outcome, TypeSchema
+from trayflow.models import Kind, Listing, TypeSchema
 from trayflow.news import News
-from trayflow.progress import Submissions, Summary
 from trayflow.settings import Settings
 from trayflow.sources import Source, open_source
 from trayflow.spool import Spool, sweep
+from trayflow.tally import Tally
 
 #: Seconds that POSTs under way get to be answered and recorded when a run is stopped: without, they become unknown.
 FAREWELL = 60
@@ -52,32 +50,6 @@ DEFAULT_STEP = "extract-{code}"
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Tally:
-    """What happened so far in this run."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.documents = 0
-        self.unchanged = 0
-        self.skipped: Counter[str] = Counter()
-        self.outcomes = dict.fromkeys(Outcome, 0)
-        self.submissions = dict.fromkeys(Kind, 0)
-
-    def summary(self, tables: Mapping[str, int]) -> Summary:
-        """The figures as the user sees them; `tables` holds the rows now in each table."""
-        ended = sum(self.outcomes.values())
-        return Summary(
-            documents=self.documents,
-            **{outcome.value: count for outcome, count in self.outcomes.items()},
-            in_progress=self.documents - self.unchanged - ended,
-            unchanged=self.unchanged,
-            skipped=dict(self.skipped),
-            tables=dict(tables),
-            submissions=Submissions(**{kind.value: count for kind, count in self.submissions.items()}),
-            seconds=round(time.monotonic() - self.started, 2),
-        )
 
 
 class Tray:

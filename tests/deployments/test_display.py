@@ -30,6 +30,15 @@ def test_an_empty_source_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "There are no documents there. Nothing was submitted.\n"
 
 
+def test_what_was_left_alone_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where nothing else was there: a file that is still being written is why."""
+    show_summary(Summary(skipped={"archived": 1, "still being written": 12}), [], "tables", None)
+    assert capsys.readouterr().out == (
+        "There are no documents there. Nothing was submitted.\n"
+        "\nLeft alone for now\n  still being written       12\n  archived                   1\n"
+    )
+
+
 def test_what_asks_for_a_person_is_named_up_to_a_point(capsys: pytest.CaptureFixture[str]) -> None:
     """Twenty names are read, a thousand are not: the rest is a number."""
     ended = [Ended(document(f"{n:03}.pdf"), Outcome.REVIEW, "Why.") for n in range(NAMED + 5)]

@@ -63,6 +63,8 @@ class Watcher:
         self._queue = queue
         self._waiting = Waiting(settings.batch, settings.seconds)
         self._free = asyncio.Semaphore(settings.at_once)
+        # Held between asking the ledger and believing it: what ends meanwhile would be taken once more.
+        self._entering = asyncio.Lock()
         self._batches = set[asyncio.Task[None]]()
         self._messages = set[asyncio.Task[None]]()
 
@@ -150,9 +152,15 @@ class Watcher:
         """Enter what was found in the ledger, and let those wait that need work and that no other run holds."""
         for skipped in listing.skipped:
             log.info("%s is left alone: %s", skipped.key, skipped.reason)
-        page = await self._ledger.call(self._ledger.discover, self._source.uri, listing.found, self._destination)
-        free = await self._ledger.call(self._ledger.let_go, [document.id for document in page.documents], "")
-        await self._waiting.add(document for document in page.documents if document.id in free)
+        async with self._entering:
+            page = await self._ledger.call(self._ledger.discover, self._source.uri, listing.found, self._destination)
+            free = await self._ledger.call(self._ledger.let_go, [document.id for document in page.documents], "")
+            # What has ended since is there with its outcome; what another run holds is not there at all.
+            await self._waiting.add(
+                document
+                for document in page.documents
+                if (now := free.get(document.id)) is not None and now.outcome is document.outcome
+            )
         return list(page.documents)
 
     # --- how they are taken ----------------------------------------------------------------------------------------
@@ -166,9 +174,12 @@ class Watcher:
         keys = [document.key for document in documents]
         try:
             await self._persist("run a batch", partial(self._run_batch, keys))
+        except Exception as error:  # the ledger has them, and the next look at everything brings them again
+            log.error("A batch of %d documents has failed: %s: %s", len(keys), type(error).__name__, error)
         finally:
-            await self._waiting.let_go(documents)
             self._free.release()
+        async with self._entering:
+            await self._waiting.let_go(documents)  # not when it was cancelled: their messages stay in the queue
 
     async def _persist(self, what: str, do: Callable[[], Awaitable[Any]]) -> Any:
         """Do it until it can be done: what concerns all documents passes, or somebody who reads this puts it right."""

@@ -1,6 +1,6 @@
 """The ledger: every document seen, every submission made, every answer received, and where each document ended."""
 
-from trayflow.ledger.ledger import Ledger, LedgerGrewError, LeftBehind, Page, document_id
+from trayflow.ledger.ledger import Ledger, LedgerGrewError, LeftBehind, NeedsPerson, Page, document_id
 from trayflow.ledger.putting_back import PutBack, Wanted
 from trayflow.ledger.runs import Share
 from trayflow.ledger.submission import InDoubt, Submission, SubmissionState, intent_id
@@ -10,6 +10,7 @@ __all__ = [
     "Ledger",
     "LedgerGrewError",
     "LeftBehind",
+    "NeedsPerson",
     "Page",
     "PutBack",
     "Share",

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select, text, update
 
 from trayflow.batches import Batches
 from trayflow.ledger import rows, statements
@@ -57,6 +57,15 @@ class Page:
 
     documents: tuple[Document, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPerson:
+    """A document that somebody has to look at, since when, and why in words."""
+
+    document: Document
+    since: datetime
+    message: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,22 @@ class Ledger:
             statement = rows.select_documents().where(d.outcome.is_(None)).order_by(d.discovered_at).limit(1)
             row = connection.execute(statement).first()
             return (rows.document(row), row.discovered_at) if row else None
+
+    def needs_person(self, source: str, most: int) -> tuple[list[NeedsPerson], int]:
+        """The documents of a source that are in review or quarantined now, the latest first, and how many there are.
+
+        At most `most` of them are returned. One whose newer version was taken needs nobody.
+        """
+        d = s.documents.c
+        # In the words of the index, without which it would not be used.
+        theirs = and_(text(s.NEEDS_PERSON), d.source == source)
+        latest = rows.select_documents().where(theirs).order_by(d.ended_at.desc()).limit(most)
+        with self._database.reading() as connection:
+            found = [NeedsPerson(rows.document(row), row.ended_at, row.message) for row in connection.execute(latest)]
+            if len(found) < most:
+                return found, len(found)
+            counted = select(func.count()).select_from(s.documents).where(theirs)
+            return found, connection.execute(counted).scalar_one()
 
     async def _together(self, calls: Sequence[Callable[[], Any]]) -> Sequence[Any]:
         return await asyncio.to_thread(self._database.together, calls)

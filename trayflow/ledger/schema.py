@@ -68,6 +68,9 @@ runs = Table(
     Index("runs_by_lease", "lease_until"),
 )
 
+#: Documents that somebody has to look at; one whose newer version was taken needs nobody.
+NEEDS_PERSON = "outcome IN ('review', 'quarantined') AND (reason IS NULL OR reason <> 'replaced')"
+
 #: One row a document version. `outcome` null: still under way. The id is made of source, key and version, which are
 #: therefore in no index of their own: Postgres could not hold the long ones there.
 documents = Table(
@@ -93,6 +96,12 @@ documents = Table(
     Index("documents_by_outcome", "outcome", "discovered_at"),
     Index("documents_by_end", "ended_at"),
     Index("documents_by_claim", "claimed_by"),
+    Index(
+        "documents_for_a_person",
+        "ended_at",
+        sqlite_where=text(NEEDS_PERSON),
+        postgresql_where=text(NEEDS_PERSON),
+    ),
 )
 
 #: Who was first with these bytes: every other document of the same bytes is its duplicate.
