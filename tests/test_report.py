@@ -169,6 +169,7 @@ def test_a_row_says_what_to_do() -> None:
         "type": "",
         "outcome": "review",
     }
+    assert list(row)[:4] == ["document", "reason", "what to do", "command"]
 
 
 def test_a_line_tells_the_worst_first() -> None:

@@ -102,7 +102,10 @@ def report(tally: Tally, summary: Summary, places: Places, link: Link, stopped: 
 
 
 def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
-    """A table of documents that somebody has to look at, one row each. The UI takes each cell for markdown."""
+    """A table of documents that somebody has to look at, one row each. The UI takes each cell for markdown.
+
+    It breaks no lines either: what to do comes before what happened, which the reason code tells in short.
+    """
     rows = []
     for one in waiting:
         known = remedy(one.document.reason, one.document.key)
@@ -110,9 +113,9 @@ def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
             {
                 "document": plain(one.document.key),
                 "reason": one.document.reason or "",
-                "what happened": plain(sentence(one.document.reason, one.message)),
                 "what to do": plain(known.advice),
                 "command": code(known.command),
+                "what happened": plain(sentence(one.document.reason, one.message)),
                 "since": one.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
                 "type": plain(one.document.document_type or ""),
                 "outcome": one.document.outcome or "",
