@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 if TYPE_CHECKING:
     from trayflow.settings import Settings
@@ -53,6 +54,12 @@ tables = App(
     help_epilogue="Example:\n  trayflow tables rebuild --to tables",
 )
 app.command(tables)
+events = App(
+    name="events",
+    help="What arrives, as Prefect events.",
+    help_epilogue="Example:\n  trayflow events forward --queue $QUEUE_URL",
+)
+app.command(events)
 
 ConfigOption = Annotated[
     Path | None, Parameter(help="Settings file; by default trayflow.toml in this folder, if there is one.")
@@ -360,6 +367,40 @@ def rebuild(
         _say(
             "\n".join(f"{name}  {count:,} rows" for name, count in sorted(rows.items())) or "There is nothing to write."
         )
+    return DONE
+
+
+@events.command(
+    help_epilogue="""\
+Examples:
+  QUEUE_URL=$(aws sqs get-queue-url --queue-name arrivals --query QueueUrl --output text)
+  trayflow events forward --queue $QUEUE_URL
+  PREFECT_API_URL=http://prefect:4200/api trayflow events forward --queue $QUEUE_URL
+"""
+)
+def forward(
+    *,
+    queue: Annotated[
+        str | None, Parameter(help="URL of the SQS queue of the bucket's events; by default watch.queue.")
+    ] = None,
+    visibility: Annotated[
+        int | None,
+        Parameter(
+            help="Seconds for which a message is ours; by default watch.visibility.",
+            validator=Number(gte=10, lte=43200),
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> int:
+    """Turn each new object in a bucket into a Prefect event, trayflow.document.arrived, until Ctrl-C.
+
+    Automations then decide what happens. Credentials and region of the queue are found the AWS way.
+
+    The Prefect server is that of PREFECT_API_URL, or of `trayflow up` in this folder.
+    """
+    from deployments.events import forward as forward_events
+
+    forward_events(_settings(config), queue, visibility, _say)
     return DONE
 
 

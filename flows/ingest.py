@@ -6,18 +6,16 @@ its outcome. The ledger says what is done: run again, crashed or retried, the fl
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from flows.key import with_key
+from flows.names import run_name
 from flows.run import run_documents
 from tasks.artifacts import shown
 from tasks.documents import DocumentTasks
 from trayflow.endings import failed_checks, identified, succeeded
-from trayflow.labels import many, short
 from trayflow.models import Document, Ending, Outcome
 from trayflow.progress import Summary
 from trayflow.reasons import Reason
@@ -26,15 +24,7 @@ from trayflow.settings import load_settings
 from trayflow.tray import Tray, open_tray
 
 
-def run_name() -> str:
-    """What a flow run is called: its source in a few words, the day (UTC), and how many documents it is given."""
-    given = flow_run.get_parameters()
-    keys = given.get("keys")
-    name = f"ingest {short(str(given.get('source')))} {datetime.now(UTC):%Y-%m-%d}"
-    return name if keys is None else f"{name} · {many(len(keys), 'document')}"
-
-
-@flow(name="ingest", flow_run_name=run_name, persist_result=False)
+@flow(name="ingest", flow_run_name=run_name("ingest"), persist_result=False)
 async def ingest(
     source: str, to: str, config: str | None = None, ledger: str | None = None, keys: list[str] | None = None
 ) -> Summary:

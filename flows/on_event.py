@@ -16,8 +16,10 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 
 from flows.ingest import bring_home
 from flows.key import with_key
+from flows.names import run_name
 from flows.run import run_documents
-from tasks.events import ARRIVED
+from tasks.artifacts import shown
+from tasks.events import DOCUMENT_ARRIVED
 from trayflow.progress import Summary
 from trayflow.settings import load_settings
 from trayflow.sources import open_source
@@ -30,7 +32,7 @@ LAG, SLACK = 6.0, 60.0
 MOST = 5000
 
 
-@flow(name="ingest on event", flow_run_name="ingest {address}", persist_result=False)
+@flow(name="ingest on event", flow_run_name=run_name("ingest on event"), persist_result=False)
 async def ingest_on_event(
     source: str,
     to: str,
@@ -61,14 +63,15 @@ async def ingest_on_event(
         opened = await asyncio.to_thread(open_source, source, settings.source, settings.limits)
         keys = sorted(key for each in addresses if (key := opened.key_at(each)))
         get_run_logger().info("%d events, %d of them about documents of %s", len(addresses), len(keys), opened.uri)
-    async with open_tray(settings, source, to, keys) as tray:
+    async with open_tray(settings, source, to, keys) as tray, shown(tray):
         return await run_documents(tray, bring_home)
 
 
 async def arrived(since: datetime) -> set[str]:
     """The addresses of all documents whose arrival was told since then, or a few more than `MOST` of them."""
     asked = EventFilter(
-        event=EventNameFilter(name=[ARRIVED]), occurred=EventOccurredFilter(since=since, until=datetime.now(UTC))
+        event=EventNameFilter(name=[DOCUMENT_ARRIVED]),
+        occurred=EventOccurredFilter(since=since, until=datetime.now(UTC)),
     )
     async with get_client() as client:
         page = await client.read_events(asked, limit=50)

@@ -15,6 +15,7 @@ from prefect import flow, get_run_logger
 from flows.ingest import ingest
 from flows.key import with_key
 from flows.logs import show_in_flow_run
+from flows.names import run_name
 from trayflow.arrivals.folder import changes
 from trayflow.arrivals.queue import Queue
 from trayflow.arrivals.watcher import Watcher
@@ -26,7 +27,7 @@ from trayflow.sources import Folder, open_source
 from trayflow.tray import open_tray
 
 
-@flow(name="watch", flow_run_name="watch {source}", persist_result=False)
+@flow(name="watch", flow_run_name=run_name("watch"), persist_result=False)
 async def watch(
     source: str, to: str, config: str | None = None, ledger: str | None = None, queue: str | None = None
 ) -> None:

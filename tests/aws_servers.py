@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from deployments.children import answers
+from deployments.children import is_free
 from tests.sockets import free_port
 
 Kind = Literal["moto", "roto"]
@@ -30,6 +30,7 @@ REGION, ACCOUNT = "eu-central-1", "123456789012"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "made-up",
     "AWS_SECRET_ACCESS_KEY": "made-up",
+    "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -77,7 +78,7 @@ class Simulator:
         else:
             self._running = RotoServer(self.port, self._folder)
         deadline = time.monotonic() + 60
-        while not answers(f"{self.url}/{'moto-api' if self.kind == 'moto' else ''}"):
+        while is_free(self.port):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -169,7 +170,7 @@ def simulated(kind: Kind, folder: Path) -> Iterator[Simulator]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in CREDENTIALS.items():
                 patch.setenv(name, value)
-            for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+            for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_PROFILE", "AWS_REGION"):
                 patch.delenv(name, raising=False)
             yield simulator
     finally:

@@ -19,6 +19,8 @@ from trayflow.ledger import Ledger
 # reaches the tests.
 os.environ |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
+pytest_plugins = ["tests.s3_servers"]
+
 # Files of tests are written when they are there.
 os.environ["TRAYFLOW_SOURCE__SETTLE"] = "0"
 

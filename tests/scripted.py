@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -24,6 +25,7 @@ SCHEMA = {
 
 class Scripted:
     """The script and what came in. `identify` and `execute` hold the next answers to POSTs; empty: accept.
+    `downloaded` are the bytes of documents that came as addresses.
 
     An answer is a status with a body, or one of the words `cut` (the line is cut after the document was taken) and
     `garbage` (a 202 that is no JSON).
@@ -43,6 +45,7 @@ class Scripted:
         self.hold.set()
         self.intents: list[tuple[str, str]] = []
         self.accepted: list[tuple[str, str]] = []
+        self.downloaded: list[bytes] = []
         self.url = ""
 
     def app(self) -> FastAPI:
@@ -69,7 +72,7 @@ class Scripted:
 
         @app.post("/api/steps-async/{step}")
         async def execute(step: str, request: Request) -> Response:
-            if request.headers["content-type"].startswith("application/json"):
+            if request.headers["content-type"].startswith("application/json") and await request.body() == b"{}":
                 known = step == "extract-invoice"
                 return JSONResponse({"message": "?"}, 400 if known else 404)
             return await self._take("execute", request, self.execute)
@@ -86,8 +89,14 @@ class Scripted:
         return app
 
     async def _take(self, kind: str, request: Request, script: deque[Any]) -> Response:
-        async with request.form() as form:
-            metadata = json.loads(str(form["document_metadata"]))
+        if request.headers["content-type"].startswith("application/json"):
+            body = await request.json()
+            metadata = body["document_metadata"]
+            async with httpx.AsyncClient(trust_env=False) as client:
+                self.downloaded.append((await client.get(body["image_url"])).content)
+        else:
+            async with request.form() as form:
+                metadata = json.loads(str(form["document_metadata"]))
         self.intents.append((kind, metadata["trayflow_intent"]))
         while not self.hold.is_set():
             await asyncio.sleep(0.01)

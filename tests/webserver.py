@@ -1,4 +1,4 @@
-"""A server of files on this machine, for documents submitted by URL."""
+"""Servers on this machine: of files, for documents submitted by URL, and one that has the same answer for all."""
 
 from __future__ import annotations
 
@@ -48,3 +48,29 @@ def serve_files(files: Mapping[str, bytes]) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def answering(status: int, body: str = "") -> Iterator[str]:
+    """A server that answers every POST in the same way; its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from tasks.events import ARRIVED
+from tasks.events import DOCUMENT_ARRIVED
 from tests.deployments.commands import ROOT, environment
 
 DEPLOYMENTS = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -53,5 +53,5 @@ def test_the_trigger_and_the_flow_agree_on_the_time() -> None:
     """A run has to wait for as long as its trigger stays quiet, or events of that time are nobody's."""
     deployment = DEPLOYMENTS["ingest-on-event"]
     (trigger,) = deployment["triggers"]
-    assert trigger["expect"] == [ARRIVED]
+    assert trigger["expect"] == [DOCUMENT_ARRIVED]
     assert trigger["within"] == deployment["parameters"]["gather"]

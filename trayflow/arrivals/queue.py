@@ -38,6 +38,8 @@ REMEMBERED = 10_000
 #: The message attribute in a dead-letter queue that says why the message is there.
 REASON = "trayflow_reason"
 
+NOT_SQS = "its address answers, but not as SQS does. Check the URL and AWS_ENDPOINT_URL."
+
 AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 REGION = re.compile(r"(?:^|\.)([a-z]{2}(?:-[a-z]+)+-\d+)\.")
 
@@ -71,8 +73,11 @@ class Queue:
             # A long poll is begun anew by whoever polls; the other calls are tried twice.
             self._sqs = _client(session, url, attempts=2, seconds=10)
             self._poll = _client(session, url, attempts=1, seconds=LONGEST_WAIT + 10)
-            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-            self._dead_letters = self._dead_letter_url(answer.get("Attributes", {}).get("RedrivePolicy"))
+            names = ["QueueArn", "RedrivePolicy"]
+            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names).get("Attributes", {})
+            if "QueueArn" not in answer:  # botocore takes any page for an answer without attributes
+                raise SettingsError(f"The queue {url} cannot be used: {NOT_SQS}")
+            self._dead_letters = self._dead_letter_url(answer.get("RedrivePolicy"))
 
     def __enter__(self) -> Self:
         return self
@@ -275,7 +280,7 @@ def _why(error: Exception) -> str:
         if isinstance(error, NoConnectionError | HTTPClientError):
             return f"nobody answers ({type(error).__name__}). Check the URL, the network and AWS_ENDPOINT_URL."
         if isinstance(error, ResponseParserError):
-            return "its address answers, but not as SQS does. Check the URL and AWS_ENDPOINT_URL."
+            return NOT_SQS
         return f"{error}".rstrip(".") + "."  # credentials, profile, region: botocore says which
     code, call = _code(error), error.operation_name
     if code in ("NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"):
@@ -285,4 +290,6 @@ def _why(error: Exception) -> str:
         return f"the credentials lack the right to sqs:{call}. docs/events.md has the policy."
     if any(word in code for word in ("Token", "Signature", "AccessKey", "Credentials", "UnrecognizedClient")):
         return f"the credentials are not accepted ({code})."
+    if code in ("401", "403"):  # an answer that does not say why
+        return f"the credentials are not accepted, or lack the right to sqs:{call}. docs/events.md has the policy."
     return f"{call} failed ({code})."

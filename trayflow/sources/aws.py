@@ -17,16 +17,12 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
-    LoginError,
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
     SSLError,
-    SSOError,
-    TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import DEFAULT_TIMESTAMP_PARSER, ResponseParserError
@@ -44,7 +40,9 @@ TROUBLE = (BotoCoreError, ClientError, ResponseParserError)
 BROKEN = (NoConnectionError, HTTPClientError, IncompleteReadError)
 
 NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
-LOST_CREDENTIALS = (CredentialRetrievalError, LoginError, SSOError, TokenRetrievalError)
+
+#: What botocore's errors about credentials are called that it looked for in vain; their number grows with its versions.
+LOST_CREDENTIALS = re.compile(r"Credential|Login|SSO|Token")
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 REFUSED_CREDENTIALS = frozenset(
@@ -123,9 +121,13 @@ def clients(settings: SourceSettings, limits: Limits, region: str | None = None)
             session.client("s3", region_name=region, config=common.merge(special)) for special in (asking, reading)
         )
     except (BotoCoreError, ValueError) as error:
+        if has_no_credentials(error):
+            raise explained(error, "", "") from None
         raise SettingsError(
             f"AWS cannot be spoken to ({type(error).__name__}): check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL."
         ) from None
+    if settings.requester_pays:
+        reader.meta.events.register("before-sign.s3.GetObject", _agree_to_pay)
     return client, reader
 
 
@@ -148,11 +150,12 @@ def passes(error: Exception) -> bool:
 def concerns_all(error: Exception) -> bool:
     """Whether no other call can succeed either."""
     code = code_of(error)
-    return (
-        code in REFUSED_CREDENTIALS
-        or code in ("NoSuchBucket", "RequestTimeTooSkewed")
-        or isinstance(error, NO_CREDENTIALS + LOST_CREDENTIALS)
-    )
+    return code in REFUSED_CREDENTIALS or code in ("NoSuchBucket", "RequestTimeTooSkewed") or has_no_credentials(error)
+
+
+def has_no_credentials(error: Exception) -> bool:
+    """Whether nothing was asked of anybody, for want of credentials."""
+    return isinstance(error, BotoCoreError) and LOST_CREDENTIALS.search(type(error).__name__) is not None
 
 
 def explained(error: Exception, bucket: str, endpoint: str) -> SettingsError | SourceError:
@@ -160,7 +163,7 @@ def explained(error: Exception, bucket: str, endpoint: str) -> SettingsError | S
     where, code = host(endpoint), code_of(error)
     if isinstance(error, NO_CREDENTIALS):
         return SettingsError(f"There are no AWS credentials: {SIGN_IN}.")
-    if isinstance(error, LOST_CREDENTIALS):
+    if has_no_credentials(error):
         return SettingsError(f"AWS credentials cannot be had ({code}): {SIGN_IN}.")
     if isinstance(error, ParamValidationError):
         return SettingsError(f"{bucket} cannot be a bucket's name: an address looks like s3://bucket/folder.")
@@ -171,7 +174,9 @@ def explained(error: Exception, bucket: str, endpoint: str) -> SettingsError | S
     if code == "NoSuchBucket":
         return SettingsError(f"There is no bucket {bucket} at {where}: check the address, and AWS_ENDPOINT_URL.")
     if code in ELSEWHERE:
-        return SettingsError(f"Bucket {bucket} cannot be reached as it is addressed ({code}): check AWS_REGION.")
+        return SettingsError(
+            f"Bucket {bucket} cannot be reached as it is addressed ({code}): check AWS_REGION, and AWS_ENDPOINT_URL."
+        )
     if code in DENIED:
         return SourceError(
             f"Bucket {bucket} may not be listed: the credentials need s3:ListBucket on it, with versioning"
@@ -181,14 +186,26 @@ def explained(error: Exception, bucket: str, endpoint: str) -> SettingsError | S
         return SourceError(f"{where} has a certificate that is not trusted: check it, or set AWS_CA_BUNDLE.")
     if isinstance(error, BROKEN):
         return SourceError(f"{where} cannot be reached ({code}): check the network, AWS_REGION and AWS_ENDPOINT_URL.")
-    if isinstance(error, ResponseParserError):
-        return SourceError(f"What answers at {where} is no S3: check AWS_ENDPOINT_URL.")
+    if isinstance(error, ResponseParserError) or _has_no_body(error):
+        return SourceError(f"What answers at {where} does not speak S3 ({code}): check AWS_ENDPOINT_URL.")
     return SourceError(f"Bucket {bucket} cannot be used now: {where} answers {code}. The same command goes on later.")
 
 
 def host(endpoint: str) -> str:
     """Who is asked, without a name and password that stand in front of some addresses."""
     return urlsplit(endpoint).netloc.rpartition("@")[2]
+
+
+def _has_no_body(error: Exception) -> bool:
+    """Whether an answer that has to hold a word for what is wrong holds none: those to look-ups never do."""
+    return isinstance(error, ClientError) and error.operation_name != "HeadObject" and code_of(error).isdecimal()
+
+
+def _agree_to_pay(request: Any, signature_version: str, **_: Any) -> None:
+    """Put the agreement into a presigned address: whoever follows it sends no header of ours."""
+    if signature_version.endswith("-query"):
+        del request.headers["x-amz-request-payer"]
+        request.url += f"{'&' if '?' in request.url else '?'}x-amz-request-payer=requester"
 
 
 def _moment(value: Any) -> Any:

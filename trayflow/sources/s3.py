@@ -91,9 +91,9 @@ class S3:
                 raise
         skipped = [item for item in looked if isinstance(item, Skipped)]
         refused = [item for item in skipped if item.reason == NO_RIGHT]
-        if refused:
+        if refused or (wanted and not looked):
             try:
-                self._probe()  # answers to look-ups do not say why: a listing tells whether it is the credentials
+                self._probe()  # answers to look-ups do not say why: a listing tells whether it is bucket or credentials
             except SettingsError as error:
                 raise SourceError(str(error)) from None
         if len(refused) > 1 and len(refused) == len(wanted):
