@@ -13,8 +13,8 @@ from datetime import UTC
 from uuid import UUID
 
 from trayflow.errors import AccessDeniedError, ServiceFailingError, ServiceUnreachableError, TrayflowError
-from trayflow.labels import code, duration, many, plain, without_password
-from trayflow.ledger import NeedsPerson
+from trayflow.labels import code, duration, many, plain, short, without_password
+from trayflow.ledger import MOST_COUNTED, NeedsPerson
 from trayflow.models import Outcome
 from trayflow.progress import Summary
 from trayflow.remedies import remedy, sentence
@@ -99,6 +99,15 @@ def report(tally: Tally, summary: Summary, places: Places, link: Link, stopped: 
         _times(tally, summary),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def how_many(total: int, listed: int, source: str) -> str:
+    """The line above the table of what needs a person, which lists the latest `listed` of `total`."""
+    enough = "at least " if total >= MOST_COUNTED else ""
+    told = f"{enough}{many(total, 'document')} of {short(source)} in review or quarantined now."
+    if total > listed:
+        told += f" Here are the latest {listed:,}; {enough}{total - listed:,} more are older."
+    return told[0].upper() + told[1:]
 
 
 def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
