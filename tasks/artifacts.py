@@ -25,7 +25,7 @@ from prefect.utilities.urls import url_for
 
 from trayflow import report
 from trayflow.errors import LedgerError
-from trayflow.labels import artifact_key, many, short
+from trayflow.labels import artifact_key, short
 from trayflow.progress import Summary
 from trayflow.tray import Tray
 
@@ -118,9 +118,7 @@ class _Page:
 
     async def _table(self) -> None:
         waiting, total = await self._tray.ledger.call(self._tray.ledger.needs_person, self._source, MOST_WAITING)
-        description = f"{many(total, 'document')} of {short(self._source)} in review or quarantined now."
-        if total > len(waiting):
-            description += f" Here are the newest {len(waiting):,}; {total - len(waiting):,} more are older."
+        description = report.how_many(total, len(waiting), self._source)
         await acreate_table_artifact(report.needs_person(waiting), self._needs_person, description)
 
     async def _tag(self, summary: Summary) -> None:

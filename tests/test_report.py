@@ -20,6 +20,7 @@ from trayflow.report import (
     MOST_TYPES,
     Places,
     counts,
+    how_many,
     most_frequent_types,
     needs_person,
     percent,
@@ -169,6 +170,14 @@ def test_a_row_says_what_to_do() -> None:
         "type": "",
         "outcome": "review",
     }
+    assert list(row)[:4] == ["document", "reason", "what to do", "command"]
+
+
+def test_the_table_says_how_many_more_there_are() -> None:
+    """Those that it does not list; a number that was not counted to its end says so."""
+    assert how_many(1, 1, "s3://b/x") == "1 document of b/x in review or quarantined now."
+    assert how_many(700, 500, "s3://b/x").endswith(" Here are the latest 500; 200 more are older.")
+    assert how_many(10_000, 500, "s3://b/x").startswith("At least 10,000 documents of b/x")
 
 
 def test_a_line_tells_the_worst_first() -> None:

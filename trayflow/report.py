@@ -13,8 +13,8 @@ from datetime import UTC
 from uuid import UUID
 
 from trayflow.errors import AccessDeniedError, ServiceFailingError, ServiceUnreachableError, TrayflowError
-from trayflow.labels import code, duration, many, plain, without_password
-from trayflow.ledger import NeedsPerson
+from trayflow.labels import code, duration, many, plain, short, without_password
+from trayflow.ledger import MOST_COUNTED, NeedsPerson
 from trayflow.models import Outcome
 from trayflow.progress import Summary
 from trayflow.remedies import remedy, sentence
@@ -101,8 +101,20 @@ def report(tally: Tally, summary: Summary, places: Places, link: Link, stopped: 
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
+def how_many(total: int, listed: int, source: str) -> str:
+    """The line above the table of what needs a person, which lists the latest `listed` of `total`."""
+    enough = "at least " if total >= MOST_COUNTED else ""
+    told = f"{enough}{many(total, 'document')} of {short(source)} in review or quarantined now."
+    if total > listed:
+        told += f" Here are the latest {listed:,}; {enough}{total - listed:,} more are older."
+    return told[0].upper() + told[1:]
+
+
 def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
-    """A table of documents that somebody has to look at, one row each. The UI takes each cell for markdown."""
+    """A table of documents that somebody has to look at, one row each. The UI takes each cell for markdown.
+
+    It breaks no lines either: what to do comes before what happened, which the reason code tells in short.
+    """
     rows = []
     for one in waiting:
         known = remedy(one.document.reason, one.document.key)
@@ -110,9 +122,9 @@ def needs_person(waiting: Iterable[NeedsPerson]) -> list[dict[str, str]]:
             {
                 "document": plain(one.document.key),
                 "reason": one.document.reason or "",
-                "what happened": plain(sentence(one.document.reason, one.message)),
                 "what to do": plain(known.advice),
                 "command": code(known.command),
+                "what happened": plain(sentence(one.document.reason, one.message)),
                 "since": one.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
                 "type": plain(one.document.document_type or ""),
                 "outcome": one.document.outcome or "",

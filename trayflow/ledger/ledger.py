@@ -45,6 +45,9 @@ R = TypeVar("R")
 #: Seconds for which calls gather, and how many of them share a transaction at the most.
 GATHER, TOGETHER = 0.02, 100
 
+#: Documents that need a person are counted up to here: a ledger may hold a million of them.
+MOST_COUNTED = 10_000
+
 
 def document_id(source: str, key: str, version: str) -> str:
     """The id of a document version: the same on every machine, so that rebuilt tables keep their ids."""
@@ -229,7 +232,8 @@ class Ledger:
     def needs_person(self, source: str, most: int) -> tuple[list[NeedsPerson], int]:
         """The documents of a source that are in review or quarantined now, the latest first, and how many there are.
 
-        At most `most` of them are returned. One whose newer version was taken needs nobody.
+        At most `most` of them are returned, and no more than `MOST_COUNTED` counted. One whose newer version was taken
+        needs nobody.
         """
         d = s.documents.c
         # In the words of the index, without which it would not be used.
@@ -239,8 +243,8 @@ class Ledger:
             found = [NeedsPerson(rows.document(row), row.ended_at, row.message) for row in connection.execute(latest)]
             if len(found) < most:
                 return found, len(found)
-            counted = select(func.count()).select_from(s.documents).where(theirs)
-            return found, connection.execute(counted).scalar_one()
+            some = select(d.id).where(theirs).order_by(d.ended_at.desc()).limit(MOST_COUNTED).subquery()
+            return found, connection.execute(select(func.count()).select_from(some)).scalar_one()
 
     async def _together(self, calls: Sequence[Callable[[], Any]]) -> Sequence[Any]:
         return await asyncio.to_thread(self._database.together, calls)

@@ -68,8 +68,9 @@ runs = Table(
     Index("runs_by_lease", "lease_until"),
 )
 
-#: Documents that somebody has to look at; one whose newer version was taken needs nobody.
-NEEDS_PERSON = "outcome IN ('review', 'quarantined') AND (reason IS NULL OR reason <> 'replaced')"
+#: Documents in review or quarantined that somebody has to look at: one whose newer version was taken needs nobody. Said
+#: with NOT IN, since SQLite would otherwise take the index by outcome, and sort all of them.
+NEEDS_PERSON = "outcome NOT IN ('written', 'duplicate') AND (reason IS NULL OR reason <> 'replaced')"
 
 #: One row a document version. `outcome` null: still under way. The id is made of source, key and version, which are
 #: therefore in no index of their own: Postgres could not hold the long ones there.
