@@ -8,7 +8,6 @@ the ledger knows.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,8 +26,6 @@ from trayflow.tray import Tray
 #: Documents whose rows are appended in one go, at the most.
 WRITTEN_AT_ONCE = 50
 
-log = logging.getLogger(__name__)
-
 
 @observed("discover page {number}")
 async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Page | None:
@@ -36,8 +33,6 @@ async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Page | 
     listing = await asyncio.to_thread(next, pages, None)
     if listing is None:
         return None
-    for skipped in listing.skipped:
-        log.info("%s is left alone: %s", skipped.key, skipped.reason)
     tray.tally.skip(listing.skipped)
     return await tray.ledger.call(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
 

@@ -144,14 +144,14 @@ class Watcher:
     async def _arrived(self, keys: Sequence[str]) -> list[Document]:
         wanted: list[Document] = []
         for start in range(0, len(keys), AT_ONCE):
-            some = keys[start : start + AT_ONCE]
-            wanted += await self._enter(await asyncio.to_thread(self._source.find, some))
+            listing = await asyncio.to_thread(self._source.find, keys[start : start + AT_ONCE])
+            for skipped in listing.skipped:
+                log.info("%s is left alone: %s", skipped.key, skipped.reason)
+            wanted += await self._enter(listing)
         return wanted
 
     async def _enter(self, listing: Listing) -> list[Document]:
         """Enter what was found in the ledger, and let those wait that need work and that no other run holds."""
-        for skipped in listing.skipped:
-            log.info("%s is left alone: %s", skipped.key, skipped.reason)
         async with self._entering:
             page = await self._ledger.call(self._ledger.discover, self._source.uri, listing.found, self._destination)
             free = await self._ledger.call(self._ledger.let_go, [document.id for document in page.documents], "")
