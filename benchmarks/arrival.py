@@ -8,7 +8,7 @@ time is taken until the service has been sent it. Prints median and worst:
 
 - watch, folder: the file system tells (`source.settle` and `watch.seconds` as they are by default);
 - watch, bucket and queue: the bucket tells its queue;
-- event and trigger: an event `trayflow.document.arrived`, emitted right after the put, starts `ingest-on-event` on the worker;
+- event and trigger: an event `trayflow.document.arrived`, emitted right after the put, starts `ingest-on-event`;
 - schedule: `ingest-scheduled`, from the moment when the run is due; up to its interval comes on top;
 - queue, forwarded event, trigger: `trayflow events forward` makes that event of the queue's message.
 """

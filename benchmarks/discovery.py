@@ -9,7 +9,8 @@ among them, and on it, turn about, each time in a process of its own:
 - ours: the source's pages; the same with the ten folders listed at the same time; the pages compared with a ledger on
   SQLite, once where it knows everything and once where it does not know the new ones;
 - the flow `ingest`, with a real Prefect server beside it as `trayflow run` starts it: once with nothing to do, once
-  with the new documents, which the engine in simulation (0.2 s a job, fifty at once) identifies and extracts.
+  with the new documents, which the engine in simulation (0.2 s a job, fifty at once) identifies and extracts; and about
+  these alone, by their keys, for what they take without any listing.
 
 Then the same over a tenth of the objects, for what time and memory grow by; and the ledger alone: a page of 1,000 known
 versions compared, among 1,000 and among --known. Exit code 1 when a figure is beyond what docs/performance.md promises.
@@ -93,9 +94,13 @@ def fill(endpoint: str, objects: int, new: int) -> None:
     with ThreadPoolExecutor(8) as threads:
         for _ in threads.map(put, (range(start, min(start + PAGE, objects)) for start in range(0, objects, PAGE))):
             pass
-    for number in range(new):
-        key = f"in/{number % FOLDERS}/document-{number * objects // new // FOLDERS:07}-new.pdf"
-        client_of(endpoint).put_object(Bucket=BUCKET, Key=key, Body=pdf(f"New document {number}"))
+    for number, key in enumerate(new_keys(objects, new)):
+        client_of(endpoint).put_object(Bucket=BUCKET, Key=f"in/{key}", Body=pdf(f"New document {number}"))
+
+
+def new_keys(objects: int, new: int) -> list[str]:
+    """The new ones lie among the others, evenly."""
+    return [f"{n % FOLDERS}/document-{n * objects // new // FOLDERS:07}-new.pdf" for n in range(new)]
 
 
 def enter(ledger: Ledger, source: str, found: Iterable[Found], destination: str) -> None:
@@ -143,14 +148,14 @@ class Looks:
         self._root = root
         self._env = env
 
-    def __call__(self, name: str, kind: str, source: str, ledger: Path | None = None, tables: str = "") -> None:
+    def __call__(self, name: str, kind: str, source: str, ledger: Path | None = None, *more: str) -> None:
         arguments = [kind, source]
         if ledger is not None:
             # A copy, since a run that finds something new leaves it known; and no tables of another ledger.
             copy = self._root / "ledger.db"
             shutil.copy(ledger, copy)
             shutil.rmtree(self._root / "tables", ignore_errors=True)
-            arguments += [f"sqlite:///{copy}", tables]
+            arguments += [f"sqlite:///{copy}", *more]
         command = [sys.executable, "-m", "benchmarks.discovery_run", *arguments]
         done = subprocess.run(command, env=self._env, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
         self.figures[name].append(json.loads(done.stdout))
@@ -239,6 +244,8 @@ def look(given: argparse.Namespace, root: Path) -> tuple[Looks, dict[str, float]
             looks("run, nothing to do", "run", SOURCE, everything, tables)
             looks("compared, with news", "discovery", SOURCE, old, tables)
             looks("run with news", "run", SOURCE, old, tables)
+            keys = json.dumps(new_keys(given.objects, given.new))
+            looks("run, the new ones alone", "run", SOURCE, old, tables, keys)
             looks("bare, a tenth", "bare", f"{SOURCE}/0")
             looks("compared, a tenth", "discovery", f"{SOURCE}/0", tenth, tables)
             looks("run, a tenth", "run", f"{SOURCE}/0", tenth, tables)

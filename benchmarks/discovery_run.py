@@ -1,10 +1,11 @@
 """One look at a bucket, in a process of its own: started by `discovery.py`, prints what it took as JSON.
 
-    python benchmarks/discovery_run.py bare|listing|parts|discovery|run SOURCE [LEDGER TABLES]
+    python benchmarks/discovery_run.py bare|listing|parts|discovery|run SOURCE [LEDGER TABLES [KEYS]]
 
 `bare` is what one would write with boto3: its paginator of `list_objects_v2`, counting. `listing` are the source's
 pages, `parts` the same with the ten folders of the benchmark's bucket listed at the same time, `discovery` the pages
-compared with the ledger, `run` the flow on the Prefect server that PREFECT_API_URL names. SOURCE ends without a slash.
+compared with the ledger, `run` the flow on the Prefect server that PREFECT_API_URL names, about all or about some
+KEYS (a JSON list). SOURCE ends without a slash.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def discovery(source: str, ledger_url: str, tables: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "objects": new + unchanged, "new": new}
 
 
-def run(source: str, ledger_url: str, tables: str) -> dict[str, Any]:
+def run(source: str, ledger_url: str, tables: str, keys: str = "null") -> dict[str, Any]:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
     from flows.ingest import ingest
@@ -79,7 +80,7 @@ def run(source: str, ledger_url: str, tables: str) -> dict[str, Any]:
 
     token = listener.set(hear)
     began = time.perf_counter()
-    summary = asyncio.run(ingest(source, tables, ledger=ledger_url))
+    summary = asyncio.run(ingest(source, tables, ledger=ledger_url, keys=json.loads(keys)))
     seconds = time.perf_counter() - began
     listener.reset(token)
     assert summary.in_progress == 0

@@ -400,7 +400,8 @@ def forward(
     """
     from deployments.events import forward as forward_events
 
-    forward_events(_settings(config), queue, visibility, _say)
+    with contextlib.suppress(KeyboardInterrupt):
+        forward_events(_settings(config), queue, visibility, _say)
     return DONE
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
@@ -79,8 +80,14 @@ class Simulator:
             self._running = RotoServer(self.port, self._folder)
         deadline = time.monotonic() + 60
         while is_free(self.port):
-            assert time.monotonic() < deadline
+            if time.monotonic() > deadline:
+                self.stop()
+                raise TimeoutError(f"{self.kind} does not answer")
             time.sleep(0.05)
+
+    def forget(self) -> None:
+        """Empty moto, which keeps one state for all the servers of a process."""
+        httpx.post(f"{self.url}/moto-api/reset", trust_env=False).raise_for_status()
 
     def stop(self) -> None:
         """Answer no more."""

@@ -486,6 +486,5 @@ def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def told(caplog: pytest.LogCaptureFixture) -> None:
-    """Only our own words: simulators log in this process as well."""
+    """Our own words; the simulators in this process tell of each call they answer."""
     caplog.set_level(logging.WARNING)
-    logging.getLogger("werkzeug").disabled = True

@@ -52,11 +52,14 @@ def serve_files(files: Mapping[str, bytes]) -> Iterator[str]:
 
 @contextmanager
 def answering(status: int, body: str = "") -> Iterator[str]:
-    """A server that answers every POST in the same way; its base URL."""
+    """A server that answers everything in the same way; its base URL."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

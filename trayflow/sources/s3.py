@@ -186,8 +186,9 @@ class S3:
             key = self.key(item["Key"])
             if key is None or not item.get("IsLatest", True):
                 continue
-            archive = item.get("StorageClass")
-            if archive in ARCHIVES and (reason := _archived(archive, item.get("RestoreStatus", {}))):
+            archive, restore = item.get("StorageClass"), item.get("RestoreStatus", {})
+            under_way, restored = restore.get("IsRestoreInProgress", False), "RestoreExpiryDate" in restore
+            if archive in ARCHIVES and (reason := _archived(archive, under_way, restored)):
                 skipped.append(Skipped(key, reason))
             else:
                 found.append(Found(key, self._version(item), item["Size"], item["LastModified"]))
@@ -204,14 +205,10 @@ class S3:
             if code in DENIED or code == "400":
                 return Skipped(key, NO_RIGHT)
             raise self._unusable(error) from None
-        archive = answer.get("ArchiveStatus") or answer.get("StorageClass")
+        archive, restore = answer.get("ArchiveStatus") or answer.get("StorageClass"), answer.get("Restore", "")
         if "ArchiveStatus" in answer or archive in ARCHIVES:
-            restore = answer.get("Restore", "")
-            under_way = 'ongoing-request="true"' in restore
-            status = {"IsRestoreInProgress": under_way} | (
-                {"RestoreExpiryDate": restore} if restore and not under_way else {}
-            )
-            if reason := _archived(archive, status):
+            reason = _archived(archive, 'ongoing-request="true"' in restore, restore != "")
+            if reason:
                 return Skipped(key, reason)
         return Found(key, self._version(answer), answer["ContentLength"], answer["LastModified"])
 
@@ -295,10 +292,8 @@ def _apart(prefixes: Collection[str]) -> tuple[str, ...]:
     return tuple(parts) or ("",)
 
 
-def _archived(archive: str, restore: Mapping[str, Any]) -> str | None:
+def _archived(archive: str, under_way: bool, restored: bool) -> str | None:
     """Why an archived object is left alone; `None` once it has been restored."""
-    if restore.get("IsRestoreInProgress"):
+    if under_way:
         return f"in storage class {archive}: its restore is under way"
-    if restore.get("RestoreExpiryDate"):
-        return None
-    return f"in storage class {archive}: restore it first"
+    return None if restored else f"in storage class {archive}: restore it first"
