@@ -6,6 +6,7 @@ The run's work does not hang on any of it: a server that does not take something
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -56,20 +57,23 @@ async def shown(tray: Tray) -> AsyncIterator[None]:
         stopped = error
         raise
     finally:
-        moving.cancel()
-        await asyncio.wait([moving])
         interrupted = stopped is not None and not isinstance(stopped, Exception)
         try:
             async with asyncio.timeout(WHEN_INTERRUPTED if interrupted else PATIENCE):
+                page.over.set()  # not cancelled: an artifact half made would be made twice
+                await asyncio.wait([moving])
                 await page.close(stopped)
         except TimeoutError:
             log.warning("The Prefect server is too slow: the report of this run is missing there.")
+        finally:
+            moving.cancel()
 
 
 class _Page:
     """One run's artifacts and tags."""
 
     def __init__(self, tray: Tray) -> None:
+        self.over = asyncio.Event()
         self._tray = tray
         self._source = tray.source.uri
         self._needs_person = artifact_key("needs-a-person", self._source)
@@ -77,10 +81,11 @@ class _Page:
         self._told: tuple[float, str] | None = None
 
     async def move(self) -> None:
-        """Keep the progress artifact up to date, until cancelled."""
-        while True:
+        """Keep the progress artifact up to date, until it is over."""
+        while not self.over.is_set():
             await self._move()
-            await asyncio.sleep(INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.over.wait(), INTERVAL)
 
     async def close(self, stopped: BaseException | None) -> None:
         """Leave everything that a finished run leaves."""
