@@ -143,6 +143,7 @@ def test_the_summary_counts_what_happened(finished: Finished) -> None:
         "duplicate",
         "in_progress",
         "unchanged",
+        "skipped",
         "tables",
         "submissions",
         "seconds",

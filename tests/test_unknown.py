@@ -136,7 +136,7 @@ def test_a_failing_service_stops_the_run(inbox: Path, service: Scripted, monkeyp
     for number in range(12):
         put(inbox, f"{number:02}.pdf")
     service.identify.extend([BUSY] * 1000)
-    with pytest.raises(ServiceFailingError, match="one document after another") as stopped:
+    with pytest.raises(ServiceFailingError, match="One document fails after another") as stopped:
         run(inbox)
     assert stopped.value.summary is not None
     assert stopped.value.summary.in_progress == 12

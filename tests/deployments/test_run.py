@@ -106,6 +106,7 @@ def test_json_is_one_object_and_a_second_run_submits_nothing(ran: Ran) -> None:
         "duplicate": 0,
         "in_progress": 0,
         "unchanged": 4,
+        "skipped": {},
         "tables": {"invoice": 3},
         "submissions": {"identify": 0, "execute": 0},
     }
