@@ -16,7 +16,7 @@ from trayflow.arrivals.queue import Message, Queue, kept
 from trayflow.arrivals.waiting import Waiting
 from trayflow.errors import RunStoppedError
 from trayflow.failures import jittered
-from trayflow.ledger import Ledger
+from trayflow.ledger import Ledger, LeftBehind
 from trayflow.models import Document, Listing
 from trayflow.settings import Watch
 from trayflow.sources import Source
@@ -102,11 +102,10 @@ class Watcher:
         while (page := await asyncio.to_thread(next, pages, None)) is not None:
             await self._enter(page)
             await self._waiting.room()
-        left = await self._ledger.call(self._ledger.left_behind, self._source.uri)
+        left = await self._enter_left(None)
         while left:
-            await self._waiting.add(item for item in left.documents if self._source.patterns.take(item.key))
             await self._waiting.room()
-            left = await self._ledger.call(self._ledger.left_behind, self._source.uri, None, left)
+            left = await self._enter_left(left)
 
     async def _hear(self, changes: AsyncIterator[set[str]]) -> None:
         async for keys in changes:
@@ -162,6 +161,14 @@ class Watcher:
                 if (now := free.get(document.id)) is not None and now.outcome is document.outcome
             )
         return list(page.documents)
+
+    async def _enter_left(self, after: LeftBehind | None) -> LeftBehind | None:
+        """Let those wait that are under way, that nobody holds, and that are in no listing any more."""
+        async with self._entering:
+            left = await self._ledger.call(self._ledger.left_behind, self._source.uri, None, after)
+            if left:
+                await self._waiting.add(item for item in left.documents if self._source.patterns.take(item.key))
+        return left
 
     # --- how they are taken ----------------------------------------------------------------------------------------
 
