@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def shown(tray: Tray) -> AsyncIterator[None]:
     """Show the run on its page as long as the block lasts, and what came of it at the end, however it ends."""
-    if flow_run.get_id() is None:
+    if flow_run.get_id() is None or not tray.settings.prefect.report:
         yield
         return
     page = _Page(tray)

@@ -24,10 +24,30 @@ pytest_plugins = ["tests.s3_servers"]
 # Files of tests are written when they are there.
 os.environ["TRAYFLOW_SOURCE__SETTLE"] = "0"
 
+# What a run leaves on its page has tests of its own; hundreds of other runs need not pay for it.
+os.environ["TRAYFLOW_PREFECT__REPORT"] = "false"
+
 
 # A machine that does other things besides is slow, which is no failure.
 settings.register_profile("trayflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trayflow")
+
+
+#: Files with few tests that take minutes. Begun first, none of them is what everybody waits for in the end.
+LONG = (
+    "test_kills",
+    "test_storm",
+    "tests/deployments/",
+    "test_samples_run",
+    "test_ingest",
+    "test_unknown",
+    "test_artifacts",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; within a file, and among the others, the order stays."""
+    items.sort(key=lambda item: not any(name in item.nodeid.partition("::")[0] for name in LONG))
 
 
 @pytest.fixture(scope="module", autouse=True)

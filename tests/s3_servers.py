@@ -26,7 +26,8 @@ from moto.server import ThreadedMotoServer
 from tests.engines import eventually
 from trayflow.models import Document, Found
 from trayflow.settings import Limits, SourceSettings
-from trayflow.sources import S3, open_source
+from trayflow.sources import open_source
+from trayflow.sources.s3 import S3
 
 KEY, SECRET = "AKIAMADEUP", "made-up-secret"
 #: May read and list one bucket only, whose name begins like this.

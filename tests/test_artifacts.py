@@ -57,6 +57,7 @@ def service() -> Iterator[Scripted]:
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted, api: str) -> Path:
     """An empty folder of documents, in a working directory whose settings point at the service and hurry."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRAYFLOW_PREFECT__REPORT", "true")
     monkeypatch.setenv("DOCUTRAY_API_KEY", service.key)
     monkeypatch.setenv("DOCUTRAY_BASE_URL", service.url)
     monkeypatch.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")

@@ -174,11 +174,12 @@ class Engine(Section):
 
 
 class Prefect(Section):
-    """How fast task runs may come."""
+    """How fast task runs may come, and what a run leaves on its page."""
 
     task_runs_per_second: float | None = Field(
         None, gt=0, description="What the Prefect server can record. Default: 80 for a server of ours, else 25."
     )
+    report: bool = Field(True, description="Leave progress, a report, what needs a person, and tags with each run.")
 
 
 class Settings(BaseSettings):

@@ -19,6 +19,8 @@ from tests.deployments.conftest import account_at
 from tests.papers import pdf
 from tests.scripted import Scripted, serving
 
+pytestmark = pytest.mark.long
+
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 

@@ -41,6 +41,7 @@ def test_it_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_names_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is commented out has no default of its own; what is not is as if it were not there."""
     monkeypatch.delenv("TRAYFLOW_SOURCE__SETTLE")
+    monkeypatch.delenv("TRAYFLOW_PREFECT__REPORT")
     without_comments = "\n".join(
         line.removeprefix("# ") if " = " in line and line.startswith("# ") else line
         for line in EXAMPLE.read_text().splitlines()

@@ -8,10 +8,9 @@ from trayflow.errors import SettingsError
 from trayflow.settings import Limits, SourceSettings
 from trayflow.sources.folder import Folder
 from trayflow.sources.patterns import Patterns
-from trayflow.sources.s3 import S3
 from trayflow.sources.source import Source
 
-__all__ = ["S3", "Folder", "Source", "open_source"]
+__all__ = ["Folder", "Source", "open_source"]
 
 
 def open_source(address: str, settings: SourceSettings, limits: Limits | None = None) -> Source:
@@ -21,6 +20,8 @@ def open_source(address: str, settings: SourceSettings, limits: Limits | None = 
     cannot be listed now.
     """
     if address.startswith("s3://"):
+        from trayflow.sources.s3 import S3  # AWS's library takes long to import: only who has a bucket waits for it
+
         return S3(address, settings, limits or Limits())
     if "://" in address and not address.startswith("file://"):
         kind = address.split("://")[0]
