@@ -22,7 +22,6 @@ from tasks.artifacts import shown
 from tasks.events import DOCUMENT_ARRIVED
 from trayflow.progress import Summary
 from trayflow.settings import load_settings
-from trayflow.sources import open_source
 from trayflow.tray import open_tray
 
 #: Seconds that a server as shipped may take to write an event down; and by which clocks may differ.
@@ -58,12 +57,11 @@ async def ingest_on_event(
     due = first + timedelta(seconds=gather + LAG)
     await asyncio.sleep(max((due - datetime.now(UTC)).total_seconds(), 0.0))
     addresses = {address, *await arrived(first - timedelta(seconds=SLACK))}
-    keys = None
-    if len(addresses) <= MOST:
-        opened = await asyncio.to_thread(open_source, source, settings.source, settings.limits)
-        keys = sorted(key for each in addresses if (key := opened.key_at(each)))
-        get_run_logger().info("%d events, %d of them about documents of %s", len(addresses), len(keys), opened.uri)
-    async with open_tray(settings, source, to, keys) as tray, shown(tray):
+    async with open_tray(settings, source, to) as tray, shown(tray):
+        if len(addresses) <= MOST:
+            tray.keys = sorted(key for each in addresses if (key := tray.source.key_at(each)))
+            ours, place = len(tray.keys), tray.source.uri
+            get_run_logger().info("%d events, %d of them about documents of %s", len(addresses), ours, place)
         return await run_documents(tray, bring_home)
 
 

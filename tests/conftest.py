@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.scripted import Scripted, serving
 from trayflow.ledger import Ledger
 
 # Prefect reads these when it is first imported: nothing leaves this machine, and nothing of this machine's profile
@@ -55,6 +56,13 @@ def collected() -> Iterator[None]:
     """What a module left open is reported there, and not wherever Python happens to look next."""
     yield
     gc.collect()
+
+
+@pytest.fixture
+def service() -> Iterator[Scripted]:
+    """A service that does what a test tells it."""
+    with serving(Scripted()) as scripted:
+        yield scripted
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -139,3 +140,20 @@ def serving(scripted: Scripted) -> Iterator[Scripted]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def account_at(service: Scripted) -> dict[str, str]:
+    """The environment of somebody who has a key of this service, and no time to wait."""
+    return {
+        "DOCUTRAY_API_KEY": service.key,
+        "DOCUTRAY_BASE_URL": service.url,
+        "TRAYFLOW_POLLING__INTERVAL": "0.01",
+        "TRAYFLOW_LIMITS__BACKOFF": "0.01",
+        "TRAYFLOW_LIMITS__ATTEMPTS": "2",
+    }
+
+
+def hurry(patch: pytest.MonkeyPatch, service: Scripted, **more: str) -> None:
+    """Make that this process's environment, with `more` variables."""
+    for name, value in {**account_at(service), **more}.items():
+        patch.setenv(name, value)

@@ -22,7 +22,7 @@ from deployments import prefect_server
 from deployments.children import free_port
 from flows.ingest import ingest
 from tests.flowing import put
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, hurry
 from trayflow.errors import RunStoppedError
 from trayflow.progress import Ended, Event, listener
 
@@ -48,21 +48,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def service() -> Iterator[Scripted]:
-    with serving(Scripted()) as scripted:
-        yield scripted
-
-
-@pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted, api: str) -> Path:
     """An empty folder of documents, in a working directory whose settings point at the service and hurry."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAYFLOW_PREFECT__REPORT", "true")
-    monkeypatch.setenv("DOCUTRAY_API_KEY", service.key)
-    monkeypatch.setenv("DOCUTRAY_BASE_URL", service.url)
-    monkeypatch.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")
-    monkeypatch.setenv("TRAYFLOW_LIMITS__ATTEMPTS", "2")
-    monkeypatch.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
+    hurry(monkeypatch, service)
     (tmp_path / "inbox").mkdir()
     return tmp_path / "inbox"
 

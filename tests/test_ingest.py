@@ -16,7 +16,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.ingest import ingest
 from tests.flowing import endings, put, reasons, rows, run
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, hurry
 from trayflow.endings import failed_checks
 from trayflow.errors import AccessDeniedError, ServiceUnreachableError, SettingsError
 from trayflow.ledger import Ledger
@@ -40,20 +40,10 @@ def prefect() -> Iterator[None]:
 
 
 @pytest.fixture
-def service() -> Iterator[Scripted]:
-    with serving(Scripted()) as scripted:
-        yield scripted
-
-
-@pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted) -> Path:
     """An empty folder of documents, in a working directory whose settings point at the service and hurry."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DOCUTRAY_API_KEY", service.key)
-    monkeypatch.setenv("DOCUTRAY_BASE_URL", service.url)
-    monkeypatch.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")
-    monkeypatch.setenv("TRAYFLOW_LIMITS__ATTEMPTS", "3")
-    monkeypatch.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
+    hurry(monkeypatch, service, TRAYFLOW_LIMITS__ATTEMPTS="3")
     (tmp_path / "inbox").mkdir()
     return tmp_path / "inbox"
 

@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from flows.ingest import ingest
 from tests.s3_line import line_to
 from tests.s3_servers import Bucket
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, hurry
 from trayflow.errors import SettingsError
 from trayflow.progress import Summary
 
@@ -36,20 +36,10 @@ def prefect() -> Iterator[None]:
 
 
 @pytest.fixture
-def service() -> Iterator[Scripted]:
-    with serving(Scripted()) as scripted:
-        yield scripted
-
-
-@pytest.fixture
 def inbox(tmp_path: Path, aws: pytest.MonkeyPatch, service: Scripted, seaweed: Bucket) -> Bucket:
     """An empty bucket, and a working directory whose settings point at the service and hurry."""
     aws.chdir(tmp_path)
-    aws.setenv("DOCUTRAY_API_KEY", service.key)
-    aws.setenv("DOCUTRAY_BASE_URL", service.url)
-    aws.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")
-    aws.setenv("TRAYFLOW_LIMITS__ATTEMPTS", "3")
-    aws.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
+    hurry(aws, service, TRAYFLOW_LIMITS__ATTEMPTS="3")
     aws.setenv("TRAYFLOW_SOURCE__PATH_STYLE", "true")
     return seaweed
 

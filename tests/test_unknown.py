@@ -17,7 +17,7 @@ from prefect.testing.utilities import prefect_test_harness
 import tasks.submit
 from flows.ingest import ingest
 from tests.flowing import endings, put, rows, run
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, hurry
 from trayflow.errors import LedgerError, ServiceFailingError
 from trayflow.ledger import Ledger, Submission
 from trayflow.ledger.submissions import Submissions
@@ -39,20 +39,9 @@ def prefect() -> Iterator[None]:
 
 
 @pytest.fixture
-def service() -> Iterator[Scripted]:
-    with serving(Scripted()) as scripted:
-        yield scripted
-
-
-@pytest.fixture
 def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Scripted) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DOCUTRAY_API_KEY", service.key)
-    monkeypatch.setenv("DOCUTRAY_BASE_URL", service.url)
-    monkeypatch.setenv("TRAYFLOW_LIMITS__BACKOFF", "0.01")
-    monkeypatch.setenv("TRAYFLOW_LIMITS__ATTEMPTS", "2")
-    monkeypatch.setenv("TRAYFLOW_LIMITS__WRITE_EVERY", "0.01")
-    monkeypatch.setenv("TRAYFLOW_POLLING__INTERVAL", "0.01")
+    hurry(monkeypatch, service, TRAYFLOW_LIMITS__WRITE_EVERY="0.01")
     (tmp_path / "inbox").mkdir()
     return tmp_path / "inbox"
 

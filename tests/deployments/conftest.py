@@ -10,7 +10,7 @@ import pytest
 from deployments import prefect_server
 from deployments.children import free_port
 from tests.papers import pdf
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, account_at
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield prefect_server.api_url(port)
     finally:
         child.stop()
-
-
-@pytest.fixture
-def service() -> Iterator[Scripted]:
-    with serving(Scripted()) as scripted:
-        yield scripted
 
 
 @pytest.fixture
@@ -47,16 +41,6 @@ def env(account: dict[str, str], server: str) -> dict[str, str]:
 def inbox(tmp_path: Path) -> Path:
     """A working folder with three documents in `inbox`."""
     return fill(tmp_path)
-
-
-def account_at(service: Scripted) -> dict[str, str]:
-    return {
-        "DOCUTRAY_API_KEY": service.key,
-        "DOCUTRAY_BASE_URL": service.url,
-        "TRAYFLOW_POLLING__INTERVAL": "0.01",
-        "TRAYFLOW_LIMITS__BACKOFF": "0.01",
-        "TRAYFLOW_LIMITS__ATTEMPTS": "2",
-    }
 
 
 def fill(folder: Path) -> Path:

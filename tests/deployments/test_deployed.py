@@ -15,9 +15,8 @@ import pytest
 from deployments import lasting
 from deployments.children import free_port
 from tests.deployments.commands import ROOT, eventually, started
-from tests.deployments.conftest import account_at
 from tests.papers import pdf
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, account_at, serving
 
 pytestmark = pytest.mark.long
 

@@ -15,10 +15,9 @@ from filelock import FileLock
 from deployments import lasting, prefect_server
 from deployments.cli import main
 from tests.deployments.commands import trayflow
-from tests.deployments.conftest import account_at
 from tests.engines import start_engine
 from tests.papers import pdf
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, account_at, serving
 from tests.test_ledger import held
 from trayflow.ledger import Ledger, Submission, SubmissionState
 from trayflow.models import Ending, Kind, Outcome

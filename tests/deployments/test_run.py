@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests.deployments.commands import ROOT, environment, eventually, started, trayflow
-from tests.deployments.conftest import account_at, fill
-from tests.scripted import Scripted, serving
+from tests.deployments.conftest import fill
+from tests.scripted import Scripted, account_at, serving
 
 pytestmark = [
     # The scripted service leaves the files of its forms to the garbage collector.

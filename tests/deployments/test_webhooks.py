@@ -27,9 +27,8 @@ from fastapi.responses import Response
 
 from deployments.webhooks import BODIES, BODY_SECONDS, LARGEST, ROOM, News, Receiver, Recorder
 from tests.deployments.commands import PATIENCE, eventually, started, trayflow
-from tests.deployments.conftest import account_at
 from tests.papers import pdf
-from tests.scripted import Scripted, serving
+from tests.scripted import Scripted, account_at, serving
 from trayflow.errors import LedgerError
 from trayflow.ledger import Ledger, Submission, SubmissionState
 from trayflow.models import Found, Kind

@@ -43,14 +43,6 @@ class Waiting:
             self._changed.notify_all()
             return taken
 
-    async def put_back(self, documents: Iterable[Document]) -> None:
-        """Their batch came to nothing: they wait again."""
-        async with self._changed:
-            for document in documents:
-                self._taken.discard(document.id)
-                self._waiting[document.id] = document
-            self._changed.notify_all()
-
     async def let_go(self, documents: Iterable[Document]) -> None:
         """Their batch has ended."""
         async with self._changed:
