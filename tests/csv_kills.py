@@ -243,17 +243,20 @@ def random_moments(place: Place) -> dict[str, Any]:
 
     assert os.waitpid(fork(work), 0)[1] == 0
     undisturbed = place.files()
-    place.put_back()
-    chance, kills = random.Random(7), 0  # noqa: S311 - moments, not secrets
-    while True:
-        pid = fork(work)
-        # The moment of the kill, not a wait for anything; later each time, so that a slow machine gets to the end.
-        time.sleep(chance.uniform(0.01, 0.1 + 0.1 * kills))
-        os.kill(pid, signal.SIGKILL)
-        if not os.WIFSIGNALED(os.waitpid(pid, 0)[1]):
-            break
-        kills += 1
-    problems = [] if place.files() == undisturbed else ["the tables differ from those of an undisturbed process"]
+    chance, kills, problems = random.Random(7), 0, []  # noqa: S311 - moments, not secrets
+    while kills < 5:  # a fast machine may come to the end before it is killed
+        place.put_back()
+        longest, survived = 0.1, False
+        while not survived:
+            pid = fork(work)
+            # The moment of the kill, not a wait for anything; later each time, so that a slow machine gets to the end.
+            time.sleep(chance.uniform(0.01, longest))
+            os.kill(pid, signal.SIGKILL)
+            survived = not os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+            kills += not survived
+            longest += 0.1
+        if place.files() != undisturbed:
+            problems.append("the tables differ from those of an undisturbed process")
     return {"kills": kills, "problems": problems}
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes t
         ("rebuild", 10),
         ("restore", 8),
         ("torn_write", 3),
-        ("random_moments", 3),
+        ("random_moments", 5),
         ("side_by_side", 1),
     ],
 )
