@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from prefect import get_run_logger
 
 from flows.logs import show_in_flow_run
+from flows.memory import libraries_left_out
 from tasks.documents import DocumentTasks, tasks_with
 from tasks.ended import emit_ended
 from tasks.pace import Admission
@@ -38,7 +39,7 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
     held: list[Document] = []
     replaced: list[str] = []
     try:
-        async with Admission(tray.settings) as admission, tasks_with(tray, admission) as do:
+        async with libraries_left_out(), Admission(tray.settings) as admission, tasks_with(tray, admission) as do:
 
             async def see_through(document: Document) -> None:
                 try:
@@ -75,14 +76,12 @@ async def run_documents(tray: Tray, bring_home: BringHome) -> Summary:
 
 
 async def _discovered(tray: Tray, do: DocumentTasks, pages: Iterator[Listing]) -> AsyncIterator[Document]:
-    number = 1
-    while page := await do.discover(tray, pages, number):
-        tray.tally.documents += len(page.documents) + page.unchanged
-        tray.tally.unchanged += page.unchanged
-        tell(Discovered(new=len(page.documents), unchanged=page.unchanged))
-        for document in page.documents:
+    number, is_last = 1, False
+    while not is_last:
+        look = await do.discover(tray, pages, number)
+        for document in look.documents:
             yield document
-        number += 1
+        number, is_last = number + look.pages, look.is_last
 
 
 async def _left_behind(tray: Tray) -> AsyncIterator[Document]:

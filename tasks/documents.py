@@ -8,8 +8,10 @@ the ledger knows.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.observed import observed
@@ -18,23 +20,48 @@ from tasks.submit import submit
 from tasks.wait import wait_for
 from trayflow.batches import Batches
 from trayflow.client import FileUpload, Upload, UrlUpload
-from trayflow.ledger import Page, Submission
+from trayflow.ledger import Submission
 from trayflow.models import Accepted, Document, Extraction, Kind, Listing, Progress, Spooled
+from trayflow.progress import Discovered, tell
 from trayflow.tally import Part, way
 from trayflow.tray import Tray
+
+#: Seconds after which a look at the source brings home what it found, and documents with which it does so sooner.
+A_LOOK, ENOUGH = 1.0, 50
 
 #: Documents whose rows are appended in one go, at the most.
 WRITTEN_AT_ONCE = 50
 
 
-@observed("discover page {number}")
-async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Page | None:
-    """List the next page of the source and enter it in the ledger; `None` after the last one."""
-    listing = await asyncio.to_thread(next, pages, None)
-    if listing is None:
-        return None
-    tray.tally.skip(listing.skipped)
-    return await tray.ledger.call(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at a source brought: documents that need work, and the number of pages; the last one sees the end."""
+
+    documents: Sequence[Document]
+    pages: int
+    is_last: bool
+
+
+@observed("discover from page {number}")
+async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Look:
+    """List on, and enter in the ledger what is listed: for `A_LOOK` seconds, or until there is enough to be done.
+
+    Of a large source most pages bring nothing new, and a task run for each would cost more than to list it.
+    """
+    documents: list[Document] = []
+    began, count = time.monotonic(), 0
+    while len(documents) < ENOUGH and time.monotonic() - began < A_LOOK:
+        listing = await asyncio.to_thread(next, pages, None)
+        if listing is None:
+            return Look(documents, count, is_last=True)
+        page = await asyncio.to_thread(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
+        found = Discovered(new=len(page.documents), unchanged=page.unchanged)
+        tray.tally.find(found.new, found.unchanged)
+        tray.tally.skip(listing.skipped)
+        tell(found)
+        documents += page.documents
+        count += 1
+    return Look(documents, count, is_last=False)
 
 
 @observed("fetch {document.label}")

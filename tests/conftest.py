@@ -66,6 +66,32 @@ def service() -> Iterator[Scripted]:
 
 
 @pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API address of a Prefect server of ours, for all tests of this process that do not start one themselves."""
+    from deployments import prefect_server
+    from deployments.children import free_port
+
+    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    child = prefect_server.start(home, port, lasting=False)
+    try:
+        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
+        yield prefect_server.api_url(port)
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="module")
+def prefect(server: str) -> Iterator[None]:
+    """Flows that are called in this process run on that server."""
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: server}):
+        yield
+        EventsWorker.drain_all(timeout=5)
+
+
+@pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Postgres server of this test process; its address as the driver wants it."""
     with pytest.MonkeyPatch.context() as patch:

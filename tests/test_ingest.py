@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +11,6 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.ingest import ingest
 from tests.flowing import endings, put, reasons, rows, run
@@ -26,17 +24,11 @@ from trayflow.sources import Folder
 from trayflow.spool import Spool
 
 pytestmark = [
+    pytest.mark.usefixtures("prefect"),
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect() -> Iterator[None]:
-    """One Prefect server with a database of its own for all tests here."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture
@@ -330,8 +322,7 @@ def test_every_call_is_a_task_run_named_after_the_document(inbox: Path) -> None:
         return {task_run.name for task_run in found if task_run.state_type is StateType.COMPLETED}
 
     assert asyncio.run(recorded()) == {
-        "discover page 1",
-        "discover page 2",
+        "discover from page 1",
         "fetch a.pdf",
         "identify a.pdf",
         "execute a.pdf",

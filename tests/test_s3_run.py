@@ -6,12 +6,10 @@ import asyncio
 import csv
 import io
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from reportlab.pdfgen.canvas import Canvas
 
 from flows.ingest import ingest
@@ -22,17 +20,11 @@ from trayflow.errors import SettingsError
 from trayflow.progress import Summary
 
 pytestmark = [
+    pytest.mark.usefixtures("prefect"),
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect() -> Iterator[None]:
-    """One Prefect server with a database of its own for all tests here."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

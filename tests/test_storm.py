@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import select
 
 from tests.engines import RunningEngine, start_engine
@@ -17,6 +16,7 @@ from trayflow.ledger import Ledger
 from trayflow.ledger import schema as s
 
 pytestmark = [
+    pytest.mark.usefixtures("prefect"),
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -41,13 +41,6 @@ rate_limit_form = "{form}"
 [executions]
 failed = {failed}
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect() -> Iterator[None]:
-    """One Prefect server with a database of its own for all tests here."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
-from prefect.testing.utilities import prefect_test_harness
 
 import tasks.submit
 from flows.ingest import ingest
@@ -23,19 +21,13 @@ from trayflow.ledger import Ledger, Submission
 from trayflow.ledger.submissions import Submissions
 
 pytestmark = [
+    pytest.mark.usefixtures("prefect"),
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 BUSY = (503, {"message": "busy"})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect() -> Iterator[None]:
-    """One Prefect server with a database of its own for all tests here."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

@@ -102,6 +102,11 @@ class Tally:
         """The documents that were under way longest, the slowest first."""
         return sorted(self._slowest, reverse=True)
 
+    def find(self, new: int, unchanged: int) -> None:
+        """Count a page of the source: documents to be worked on, and those that have ended before."""
+        self.documents += new + unchanged
+        self.unchanged += unchanged
+
     def skip(self, skipped: Sequence[Skipped]) -> None:
         """Count objects that are left alone, and remember a few of each kind."""
         for one in skipped:

@@ -1,28 +1,13 @@
-"""What the tests of the commands share: one Prefect server of ours, and a service that does what a test says."""
+"""What the tests of the commands share: folders with documents, and a service that does what a test says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployments import prefect_server
-from deployments.children import free_port
 from tests.papers import pdf
 from tests.scripted import Scripted, account_at
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API address of a Prefect server of ours, for all tests that do not start one themselves."""
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
-    child = prefect_server.start(home, port, lasting=False)
-    try:
-        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
-        yield prefect_server.api_url(port)
-    finally:
-        child.stop()
 
 
 @pytest.fixture

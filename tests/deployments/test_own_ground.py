@@ -53,8 +53,8 @@ def test_a_server_of_its_own_ends_when_all_is_recorded(inbox: Path, account: dic
         assert finished.fetchone()[0] == 1
     ((state, count),) = task_runs
     assert state == "COMPLETED"
-    # Three a document, two pages that were discovered (the last one empty), and one to three writes.
-    assert 3 * 3 + 2 < count <= 3 * 3 + 2 + 3
+    # Three a document, one look at the source, and one to three writes.
+    assert 3 * 3 + 1 < count <= 3 * 3 + 1 + 3
     ((name, state),) = flow_runs
     assert name.startswith(f"ingest {inbox.parent.name}/inbox 20")
     assert state == "COMPLETED"

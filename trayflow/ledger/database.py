@@ -9,7 +9,21 @@ from pathlib import Path
 from threading import Lock, local
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Engine,
+    Table,
+    TableValuedAlias,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -87,6 +101,12 @@ class Database:
         """An INSERT that can say what to do on conflict: both databases have it, each in a dialect of its own."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         return dialect.insert(table)
+
+    def texts(self, name: str) -> TableValuedAlias:
+        """The parameter `name`, a list of texts, as a table with a column `value`; it is one parameter for all."""
+        parameter = bindparam(name, type_=JSON)
+        texts = func.json_each if self._engine.dialect.name == "sqlite" else func.json_array_elements_text
+        return texts(parameter).table_valued("value")
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -92,6 +92,7 @@ class Ledger:
         self.runs = Runs(database)
         self.submissions = Submissions(database)
         self.putting_back = PuttingBack(database)
+        self._to_do = statements.to_do(database.texts("ids"))
         self._own_bytes = database.insert(s.contents).on_conflict_do_nothing()
         self._calls: Batches[Callable[[], Any], Any] = Batches(self._together, GATHER, TOGETHER)
 
@@ -123,13 +124,11 @@ class Ledger:
 
         Those are the ones without an outcome, and the written ones whose rows this destination does not have yet.
         """
-        d, now = s.documents.c, _now()
         ids = {document_id(source, item.key, item.version): item for item in found}
-        missing = ~exists().where(s.writes.c.document_id == d.id, s.writes.c.destination == destination)
-        needs_work = or_(d.outcome.is_(None), and_(d.outcome == Outcome.WRITTEN, missing))
         with self._database.reading() as connection:
-            listed = connection.execute(select(d.id, needs_work.label("wanted")).where(d.id.in_(ids)))
-            known: dict[str, bool] = {row.id: bool(row.wanted) for row in listed}
+            asked = connection.execute(self._to_do, {"ids": list(ids), "destination": destination})
+            known = {row.id: bool(row.known) for row in asked}
+        now = _now()
         new = [
             {
                 "id": id_,
@@ -141,16 +140,20 @@ class Ledger:
                 "state": DocumentState.DISCOVERED,
             }
             for id_, item in ids.items()
-            if id_ not in known
+            if not known.get(id_, True)
         ]
         if new:
             with self._database.writing() as connection:
                 connection.execute(self._database.insert(s.documents).on_conflict_do_nothing(), new)
-        wanted = [id_ for id_ in ids if known.get(id_, True)]
+        return Page(self._documents([id_ for id_ in ids if id_ in known]), unchanged=len(ids) - len(known))
+
+    def _documents(self, document_ids: Sequence[str]) -> tuple[Document, ...]:
+        if not document_ids:
+            return ()
         with self._database.reading() as connection:
-            listed = connection.execute(rows.select_documents().where(d.id.in_(wanted)))
+            listed = connection.execute(rows.select_documents().where(s.documents.c.id.in_(document_ids)))
             documents = {row.id: rows.document(row) for row in listed}
-        return Page(tuple(documents[id_] for id_ in wanted), unchanged=len(ids) - len(wanted))
+        return tuple(documents[id_] for id_ in document_ids)
 
     def document(self, document_id: str) -> Document:
         """The document as it stands now."""

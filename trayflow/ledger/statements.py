@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import Select, TableValuedAlias, and_, bindparam, case, exists, or_, select, update
 
 from trayflow.ledger import schema as s
 from trayflow.ledger.rows import select_extractions, select_living
 from trayflow.ledger.submission import TAKEN, UNSETTLED, SubmissionState
-from trayflow.models import DocumentState, Kind
+from trayflow.models import DocumentState, Kind, Outcome
 
 _d, _u = s.documents.c, s.submissions.c
 
@@ -89,3 +89,18 @@ EXTRACTION = select_extractions().where(_u.document_id == bindparam("document"))
 WRITTEN = select(s.writes.c.document_id).where(
     s.writes.c.destination == bindparam("place"), s.writes.c.document_id == bindparam("document")
 )
+
+
+def to_do(ids: TableValuedAlias) -> Select[tuple[str, bool]]:
+    """Which of these documents need work, and whether each is `known`; parameter: `destination`.
+
+    Those are the ones that are not known, that have no outcome, and the written ones whose rows this destination does
+    not have yet. What needs none gives no row: a page of a large source is mostly that, and each row costs.
+    """
+    missing = ~exists().where(s.writes.c.document_id == _d.id, s.writes.c.destination == bindparam("destination"))
+    needs_work = or_(_d.id.is_(None), _d.outcome.is_(None), and_(_d.outcome == Outcome.WRITTEN, missing))
+    return (
+        select(ids.c.value.label("id"), _d.id.is_not(None).label("known"))
+        .select_from(ids.outerjoin(s.documents, _d.id == ids.c.value))
+        .where(needs_work)
+    )

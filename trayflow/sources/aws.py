@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,10 +24,11 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.parsers import DEFAULT_TIMESTAMP_PARSER, ResponseParserError
+from botocore.parsers import ResponseParserError
 
 from trayflow.errors import SettingsError, SourceError
 from trayflow.settings import Limits, SourceSettings
+from trayflow.sources.listings import Parsers
 
 #: Seconds. Reading is counted from byte to byte.
 CONNECT, READ = 10, 60
@@ -114,8 +114,7 @@ def clients(settings: SourceSettings, limits: Limits, region: str | None = None)
     reading = Config(retries={"mode": "standard", "total_max_attempts": 1}, signature_version="s3v4")
     try:
         core = botocore.session.get_session()
-        # A listing is mostly moments, and botocore's general parser takes half of the time for them.
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+        core.register_component("response_parser_factory", Parsers())
         session = boto3.Session(botocore_session=core)
         client, reader = (
             session.client("s3", region_name=region, config=common.merge(special)) for special in (asking, reading)
@@ -206,10 +205,3 @@ def _agree_to_pay(request: Any, signature_version: str, **_: Any) -> None:
     if signature_version.endswith("-query"):
         del request.headers["x-amz-request-payer"]
         request.url += f"{'&' if '?' in request.url else '?'}x-amz-request-payer=requester"
-
-
-def _moment(value: Any) -> Any:
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return DEFAULT_TIMESTAMP_PARSER(value)
