@@ -50,10 +50,7 @@ async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Look:
     """
     documents: list[Document] = []
     began, count = time.monotonic(), 0
-    while len(documents) < ENOUGH and time.monotonic() - began < A_LOOK:
-        listing = await asyncio.to_thread(next, pages, None)
-        if listing is None:
-            return Look(documents, count, is_last=True)
+    while listing := await asyncio.to_thread(next, pages, None):
         page = await asyncio.to_thread(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
         found = Discovered(new=len(page.documents), unchanged=page.unchanged)
         tray.tally.find(found.new, found.unchanged)
@@ -61,7 +58,9 @@ async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Look:
         tell(found)
         documents += page.documents
         count += 1
-    return Look(documents, count, is_last=False)
+        if len(documents) >= ENOUGH or time.monotonic() - began >= A_LOOK:
+            return Look(documents, count, is_last=False)
+    return Look(documents, count, is_last=True)
 
 
 @observed("fetch {document.label}")

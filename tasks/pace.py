@@ -32,7 +32,7 @@ BURST = 500.0
 
 #: Seconds between two documents that enter, at the least: so the first ones are at the service while the next are being
 #: read, and not all of them after the last one was.
-APART = 0.02
+APART = 0.01
 
 #: Task runs by which the server's record may lag before no further document enters.
 MOST_BEHIND = 1000

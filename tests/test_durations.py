@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from trayflow.durations import Durations, Polls, service_seconds
+from trayflow.durations import FINE, Durations, Polls, service_seconds
 from trayflow.models import Document, Progress
 from trayflow.settings import Polling
 
@@ -69,7 +69,7 @@ def test_what_others_show_meanwhile_counts() -> None:
     assert polls.next(0.0) == 10.0
     known.learn(12.0)
     assert polls.next(10.0) == pytest.approx(2.0)
-    assert polls.next(12.0) == pytest.approx(0.15 * 12.0)
+    assert polls.next(12.0) == pytest.approx(FINE * 12.0)
 
 
 def test_time_that_has_passed_counts() -> None:

@@ -19,7 +19,7 @@ LARGE = 1_000_000
 
 #: The first poll comes when this part of its like have ended, the next ones after this part of the usual time each, and
 #: later, when it takes unusually long, each interval is this much longer than the one before.
-EARLY, FINE, SLOWER = 0.2, 0.15, 1.5
+EARLY, FINE, SLOWER = 0.3, 0.2, 1.5
 
 #: The longest that a step can have taken, in seconds: what is beyond is a clock that was set.
 A_DAY = 86_400.0
