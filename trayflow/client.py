@@ -44,7 +44,7 @@ LARGEST_BODY = 64 * 2**20
 KEEP_ALIVE = 4.0
 
 #: Connections for questions that are kept open: each call looks at every one of them, and few are in use at a time.
-KEPT = 10
+KEPT = 4
 
 #: Document types asked for at once, and pages after which a service that never comes to an end is not believed.
 PAGE = 100

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ from deployments.children import free_port
 from tests.deployments.commands import ROOT, eventually, started
 from tests.papers import pdf
 from tests.scripted import Scripted, account_at, serving
-
-pytestmark = pytest.mark.long
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -45,22 +44,19 @@ class Deployed:
 
     def run(self, name: str) -> str:
         """Have a deployment run; returns the flow run's id."""
-        deployment = self._api.get(f"deployments/name/{name}").raise_for_status().json()
-        made = self._api.post(f"deployments/{deployment['id']}/create_flow_run", json={}).raise_for_status()
-        return str(made.json()["id"])
+        deployment = self._ask("GET", f"deployments/name/{name}")
+        return str(self._ask("POST", f"deployments/{deployment['id']}/create_flow_run", {})["id"])
 
     def state(self, flow_run_id: str) -> str:
-        return str(self._api.get(f"flow_runs/{flow_run_id}").raise_for_status().json()["state_type"])
+        return str(self._ask("GET", f"flow_runs/{flow_run_id}")["state_type"])
 
     def cancel(self, flow_run_id: str) -> None:
         """As the button in the UI does."""
-        state = {"state": {"type": "CANCELLING"}}
-        self._api.post(f"flow_runs/{flow_run_id}/set_state", json=state).raise_for_status()
+        self._ask("POST", f"flow_runs/{flow_run_id}/set_state", {"state": {"type": "CANCELLING"}})
 
     def runs_of(self, flow: str) -> list[dict[str, Any]]:
         """The flow runs of a flow."""
-        asked = {"flows": {"name": {"any_": [flow]}}, "limit": 50}
-        return list(self._api.post("flow_runs/filter", json=asked).raise_for_status().json())
+        return list(self._ask("POST", "flow_runs/filter", {"flows": {"name": {"any_": [flow]}}, "limit": 50}))
 
     def tell(self, *addresses: str) -> None:
         """Emit that documents have arrived, as somebody else's program would."""
@@ -74,7 +70,19 @@ class Deployed:
             }
             for address in addresses
         ]
-        self._api.post("events", json=events).raise_for_status()
+        self._ask("POST", "events", events)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The server's answer. While its database is busy it says 503, and whoever asks asks again, as Prefect does."""
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(self._api.request(method, path, json=body))
+            return answers[-1].status_code != HTTPStatus.SERVICE_UNAVAILABLE
+
+        eventually(answered)
+        answer = answers[-1].raise_for_status()
+        return answer.json() if answer.content else None
 
 
 @pytest.fixture(scope="module")

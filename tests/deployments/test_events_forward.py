@@ -160,7 +160,6 @@ def test_a_message_that_comes_again_is_no_second_event(prefect: str, name: str) 
     assert sorted(one["payload"]["key"] for one in events(prefect, name)) == ["a", "b"]
 
 
-@pytest.mark.long
 def test_messages_stay_ours_while_prefect_is_away(moto: Simulator, name: str, tmp_path: Path) -> None:
     """For longer than their visibility; they are not received again and again, and forwarded once it is back."""
     url, port = moto.queue(name), free_port()

@@ -23,7 +23,6 @@ from tests.deployments.commands import eventually, trayflow
 from tests.scripted import Scripted
 
 pytestmark = [
-    pytest.mark.long,
     # Prefect leaves its event loops' sockets and its database connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
