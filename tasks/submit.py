@@ -44,7 +44,7 @@ async def submit(
     to hold it, `RejectedError` when it never will, `RunStoppedError` for what concerns all.
     """
     while True:
-        await tray.gate.take_off(document.id)
+        await tray.gate.take_off(document.id, first=kind is Kind.IDENTIFY)
         await tray.gate.enter()
         attempt = tray.keep(asyncio.create_task(_attempt(tray, document, kind, post, step_id, settings)))
         try:

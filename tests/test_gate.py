@@ -184,3 +184,29 @@ def test_nothing_is_taken_while_the_part_is_renewed() -> None:
         await waiting
 
     asyncio.run(run())
+
+
+def test_first_submissions_go_before_second_ones() -> None:
+    """Whatever waited longer; one that is given up holds nobody up."""
+    order: list[str] = []
+
+    async def fly(gate: Gate, name: str, *, first: bool) -> None:
+        await gate.take_off(name, first=first)
+        order.append(name)
+        await asyncio.sleep(0)
+        await gate.land(name)
+
+    async def run() -> None:
+        gate = Gate(Share(in_flight=1))
+        await gate.take_off("flying")
+        async with asyncio.TaskGroup() as group:
+            for name, first in (("second", False), ("another", False), ("first", True)):
+                group.create_task(fly(gate, name, first=first))
+                await asyncio.sleep(0)
+            given_up = asyncio.create_task(gate.take_off("given up", first=True))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            await gate.land("flying")
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert order == ["first", "second", "another"]

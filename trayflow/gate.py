@@ -34,6 +34,7 @@ class Gate:
         self._passing = asyncio.Lock()
         self._in_flight: set[str] = set()
         self._landed = asyncio.Condition()
+        self._beginners = 0  # first submissions that wait
         self._dealing = False
 
     def close(self, seconds: float) -> None:
@@ -49,11 +50,21 @@ class Gate:
             if self.part.requests is not None:
                 self._passed.append(time.monotonic())
 
-    async def take_off(self, document_id: str) -> None:
-        """Return once one more submission may be in flight; from then on this document's is."""
+    async def take_off(self, document_id: str, *, first: bool = False) -> None:
+        """Return once one more submission may be in flight; from then on this document's is.
+
+        A document's `first` submission goes before others' second ones: a document that begins late would be all that
+        is left in the end, with two submissions one after the other and nothing beside them.
+        """
         async with self._landed:
-            while not self._has_room(document_id):
-                await self._landed.wait()
+            self._beginners += first
+            try:
+                while not self._has_room(document_id) or (self._beginners and not first):
+                    await self._landed.wait()
+            finally:
+                self._beginners -= first
+                if first and not self._beginners:
+                    self._landed.notify_all()
             self._in_flight.add(document_id)
 
     def adopt(self, document_id: str) -> None:
