@@ -8,6 +8,7 @@ the ledger knows.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,13 +22,13 @@ from tasks.wait import wait_for
 from trayflow.batches import Batches
 from trayflow.client import FileUpload, Upload, UrlUpload
 from trayflow.ledger import Submission
-from trayflow.models import Accepted, Document, Extraction, Kind, Listing, Progress, Spooled
+from trayflow.models import Accepted, Document, Extraction, Kind, Listing, Progress, Skipped, Spooled
 from trayflow.progress import Discovered, tell
 from trayflow.tally import Part, way
 from trayflow.tray import Tray
 
 #: Seconds after which a look at the source brings home what it found, and documents with which it does so sooner.
-A_LOOK, ENOUGH = 1.0, 50
+A_LOOK, ENOUGH = 0.5, 50
 
 #: Documents whose rows are appended in one go, at the most.
 WRITTEN_AT_ONCE = 50
@@ -38,6 +39,8 @@ class Look:
     """What a look at a source brought: documents that need work, and the number of pages; the last one sees the end."""
 
     documents: Sequence[Document]
+    unchanged: int
+    skipped: Sequence[Skipped]
     pages: int
     is_last: bool
 
@@ -48,19 +51,31 @@ async def discover(tray: Tray, pages: Iterator[Listing], number: int) -> Look:
 
     Of a large source most pages bring nothing new, and a task run for each would cost more than to list it.
     """
+    given_up = threading.Event()
+    try:
+        look = await asyncio.to_thread(_look, tray, pages, given_up)
+    finally:
+        given_up.set()
+    tray.tally.find(len(look.documents), look.unchanged)
+    tray.tally.skip(look.skipped)
+    tell(Discovered(new=len(look.documents), unchanged=look.unchanged))
+    return look
+
+
+def _look(tray: Tray, pages: Iterator[Listing], given_up: threading.Event) -> Look:
+    """One thread sees to both listing and ledger: the event loop is busy with documents meanwhile."""
     documents: list[Document] = []
-    began, count = time.monotonic(), 0
-    while listing := await asyncio.to_thread(next, pages, None):
-        page = await asyncio.to_thread(tray.ledger.discover, tray.source.uri, listing.found, tray.destination.uri)
-        found = Discovered(new=len(page.documents), unchanged=page.unchanged)
-        tray.tally.find(found.new, found.unchanged)
-        tray.tally.skip(listing.skipped)
-        tell(found)
+    skipped: list[Skipped] = []
+    began, unchanged, count = time.monotonic(), 0, 0
+    for listing in pages:
+        page = tray.ledger.discover(tray.source.uri, listing.found, tray.destination.uri)
         documents += page.documents
+        skipped += listing.skipped
+        unchanged += page.unchanged
         count += 1
-        if len(documents) >= ENOUGH or time.monotonic() - began >= A_LOOK:
-            return Look(documents, count, is_last=False)
-    return Look(documents, count, is_last=True)
+        if len(documents) >= ENOUGH or time.monotonic() - began >= A_LOOK or given_up.is_set():
+            return Look(documents, unchanged, skipped, count, is_last=False)
+    return Look(documents, unchanged, skipped, count, is_last=True)
 
 
 @observed("fetch {document.label}")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
 import pytest
+from botocore import handlers
+from botocore.awsrequest import AWSResponse
 from botocore.parsers import ResponseParserError, RestXMLParser
 
+from trayflow.settings import Limits, SourceSettings
+from trayflow.sources.aws import clients
 from trayflow.sources.listings import READ, Parsers
 
 PLAIN = """<Contents><Key>in/a &amp; b.pdf</Key><LastModified>2026-11-26T10:00:00.000Z</LastModified>
@@ -58,3 +63,44 @@ def test_other_protocols_are_botocores() -> None:
     """The factory replaces one parser."""
     parser = Parsers().create_parser("json")
     assert type(parser).__module__ == "botocore.parsers"
+
+
+class Answers:
+    """A server's next answers to listings, each the body of a 200; and how often botocore looked at one beforehand."""
+
+    def __init__(self, client: Any, patch: pytest.MonkeyPatch, *bodies: str) -> None:
+        self._bodies = iter(bodies)
+        self.looked_at = 0
+        client.meta.events.register("before-send.s3", self._answer)
+        look = handlers._looks_like_special_case_error
+
+        def counted(status: int, body: bytes) -> bool:
+            self.looked_at += 1
+            return bool(look(status, body))
+
+        patch.setattr(handlers, "_looks_like_special_case_error", counted)
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        body = next(self._bodies).encode()
+        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda *_, **__: [body]))
+
+
+def listed(client: Any) -> list[str]:
+    return [found["Key"] for found in client.list_objects_v2(Bucket="b")["Contents"]]
+
+
+def test_a_whole_listing_is_parsed_once(aws: pytest.MonkeyPatch) -> None:
+    """botocore does not look through it beforehand."""
+    client, _ = clients(SourceSettings(), Limits(attempts=2))
+    answers = Answers(client, aws, LISTING)
+    assert listed(client) == ["in/a & b.pdf", "in/b.pdf"]
+    assert answers.looked_at == 0
+
+
+@pytest.mark.parametrize("odd", [LISTING[:-60], "<Error><Code>InternalError</Code></Error>"], ids=["half", "error"])
+def test_what_is_no_whole_listing_is_asked_for_again(odd: str, aws: pytest.MonkeyPatch) -> None:
+    """As botocore does it with an error in disguise, and with the half of an answer."""
+    client, _ = clients(SourceSettings(), Limits(attempts=2))
+    answers = Answers(client, aws, odd, LISTING)
+    assert listed(client) == ["in/a & b.pdf", "in/b.pdf"]
+    assert answers.looked_at == 1

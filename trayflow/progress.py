@@ -16,7 +16,7 @@ from trayflow.models import Document, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """A page of the source was listed: `new` documents will be worked on, `unchanged` ones have ended before."""
+    """Some of the source was listed: `new` documents will be worked on, `unchanged` ones have ended before."""
 
     new: int
     unchanged: int

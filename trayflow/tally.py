@@ -103,7 +103,7 @@ class Tally:
         return sorted(self._slowest, reverse=True)
 
     def find(self, new: int, unchanged: int) -> None:
-        """Count a page of the source: documents to be worked on, and those that have ended before."""
+        """Count what was listed of the source: documents to be worked on, and those that have ended before."""
         self.documents += new + unchanged
         self.unchanged += unchanged
 

@@ -28,7 +28,7 @@ from botocore.parsers import ResponseParserError
 
 from trayflow.errors import SettingsError, SourceError
 from trayflow.settings import Limits, SourceSettings
-from trayflow.sources.listings import Parsers
+from trayflow.sources.listings import Parsers, read_once
 
 #: Seconds. Reading is counted from byte to byte.
 CONNECT, READ = 10, 60
@@ -125,6 +125,7 @@ def clients(settings: SourceSettings, limits: Limits, region: str | None = None)
         raise SettingsError(
             f"AWS cannot be spoken to ({type(error).__name__}): check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL."
         ) from None
+    read_once(client)
     if settings.requester_pays:
         reader.meta.events.register("before-sign.s3.GetObject", _agree_to_pay)
     return client, reader
