@@ -126,7 +126,7 @@ class Ledger:
         """
         ids = {document_id(source, item.key, item.version): item for item in found}
         with self._database.reading() as connection:
-            asked = connection.execute(self._to_do, {"ids": list(ids), "destination": destination})
+            asked = connection.execute(self._to_do, {"ids": sorted(ids), "destination": destination})
             known = {row.id: bool(row.known) for row in asked}
         now = _now()
         new = [

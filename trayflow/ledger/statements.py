@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, TableValuedAlias, and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import Select, TableValuedAlias, bindparam, case, exists, or_, select, update
 
 from trayflow.ledger import schema as s
 from trayflow.ledger.rows import select_extractions, select_living
@@ -95,12 +95,13 @@ def to_do(ids: TableValuedAlias) -> Select[tuple[str, bool]]:
     """Which of these documents need work, and whether each is `known`; parameter: `destination`.
 
     Those are the ones that are not known, that have no outcome, and the written ones whose rows this destination does
-    not have yet. What needs none gives no row: a page of a large source is mostly that, and each row costs.
+    not have yet. What needs none gives no row, and is looked up once: what a destination has is written, and remains
+    so. A page of a large source is mostly that.
     """
-    missing = ~exists().where(s.writes.c.document_id == _d.id, s.writes.c.destination == bindparam("destination"))
-    needs_work = or_(_d.id.is_(None), _d.outcome.is_(None), and_(_d.outcome == Outcome.WRITTEN, missing))
+    has = exists().where(s.writes.c.destination == bindparam("destination"), s.writes.c.document_id == ids.c.value)
+    needs_work = or_(_d.id.is_(None), _d.outcome.is_(None), _d.outcome == Outcome.WRITTEN)
     return (
         select(ids.c.value.label("id"), _d.id.is_not(None).label("known"))
         .select_from(ids.outerjoin(s.documents, _d.id == ids.c.value))
-        .where(needs_work)
+        .where(~has, needs_work)
     )
