@@ -104,6 +104,19 @@ def test_a_written_document_is_wanted_in_another_destination(ledger: Ledger) -> 
     assert (again.id, again.outcome) == (id_, Outcome.WRITTEN)
 
 
+def test_a_page_tells_what_needs_work_in_its_order(ledger: Ledger) -> None:
+    """What is new, what is under way, and what is written elsewhere only; what is written here or has ended is not."""
+    written, elsewhere, review, _ = enter(ledger, "written", "elsewhere", "review", "under way")
+    write(ledger, written, {"n": 1})
+    write(ledger, elsewhere, {"n": 1}, "file:///elsewhere")
+    hold(ledger, "run", review)
+    ledger.end(review, "run", Ending(Outcome.REVIEW, "none", Reason.OTHER_TYPE))
+    keys = ["under way", "z new", "review", "written", "a new", "elsewhere", "z new"]
+    page = ledger.discover(SOURCE, [Found(key, "v1", 1) for key in keys], "file:///tables")
+    assert [document.key for document in page.documents] == ["under way", "z new", "a new", "elsewhere"]
+    assert page.unchanged == 2
+
+
 def test_the_first_outcome_stands(ledger: Ledger) -> None:
     """A document ends once; a second ending changes nothing."""
     (id_,) = held(ledger, "a.pdf")
