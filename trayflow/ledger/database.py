@@ -50,6 +50,9 @@ OUTGROWN = "ALTER TABLE documents DROP CONSTRAINT IF EXISTS documents_source_key
 
 T = TypeVar("T")
 
+#: Bytes of a SQLite ledger that are mapped into memory at the most: as many as SQLite allows.
+MAPPED = 2**31 - 2**16
+
 #: Seconds that a SQLite writer waits for another process's transaction; ours take milliseconds.
 BUSY_SECONDS = 60
 
@@ -216,6 +219,9 @@ def _sqlite(url: URL) -> Engine:
         # FULL: a commit survives a power cut. An intent that does not is a document paid for twice.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # Pages are read where the system has them already, and not copied first: with a million documents that is a
+        # third of the time of a page's look-ups.
+        connection.execute(f"PRAGMA mmap_size={MAPPED}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
