@@ -210,3 +210,18 @@ def test_first_submissions_go_before_second_ones() -> None:
 
     asyncio.run(asyncio.wait_for(run(), 20))
     assert order == ["first", "second", "another"]
+
+
+def test_who_has_a_place_gives_way_to_nobody() -> None:
+    """A second submission that is told to wait keeps its place: whoever waits for that place would wait for ever."""
+
+    async def run() -> None:
+        gate = Gate(Share(in_flight=1))
+        await gate.take_off("a")
+        waiting = asyncio.create_task(gate.take_off("b", first=True))
+        await asyncio.sleep(0)
+        await gate.take_off("a")
+        await gate.land("a")
+        await waiting
+
+    asyncio.run(asyncio.wait_for(run(), 20))

@@ -59,7 +59,7 @@ class Gate:
         async with self._landed:
             self._beginners += first
             try:
-                while not self._has_room(document_id) or (self._beginners and not first):
+                while not self._has_room(document_id, first=first):
                     await self._landed.wait()
             finally:
                 self._beginners -= first
@@ -93,11 +93,13 @@ class Gate:
         self._forget(time.monotonic())
         return Share(len(self._passed), len(self._in_flight))
 
-    def _has_room(self, document_id: str) -> bool:
+    def _has_room(self, document_id: str, *, first: bool) -> bool:
         most = self.part.in_flight
         if most is None or document_id in self._in_flight:
             return True
-        return not self._dealing and len(self._in_flight) < most
+        if self._dealing or (self._beginners and not first):
+            return False
+        return len(self._in_flight) < most
 
     def _to_wait(self) -> float:
         now = time.monotonic()
