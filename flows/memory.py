@@ -12,7 +12,7 @@ async def libraries_left_out() -> AsyncIterator[None]:
     """Let the collector look only at what comes into being as long as the block lasts.
 
     What was there before is mostly what Prefect, pandas and others are made of: to look through that took .15 s each
-    time, in which nothing else runs, and a sixth of the time of a run over a large bucket (`benchmarks/discovery.py`).
+    time, in which nothing else runs, and a seventh of a run over a large bucket (`benchmarks/discovery.py`).
     """
     gc.freeze()
     try:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.prefect_servers import flows_at, prefect_at
 from tests.scripted import Scripted, serving
 from trayflow.ledger import Ledger
 
@@ -68,27 +69,15 @@ def service() -> Iterator[Scripted]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API address of a Prefect server of ours, for all tests of this process that do not start one themselves."""
-    from deployments import prefect_server
-    from deployments.children import free_port
-
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
-    child = prefect_server.start(home, port, lasting=False)
-    try:
-        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
-        yield prefect_server.api_url(port)
-    finally:
-        child.stop()
+    with prefect_at(tmp_path_factory.mktemp("prefect"), lasting=False) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def prefect(server: str) -> Iterator[None]:
     """Flows that are called in this process run on that server."""
-    from prefect.events.worker import EventsWorker
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: server}):
+    with flows_at(server):
         yield
-        EventsWorker.drain_all(timeout=5)
 
 
 @pytest.fixture(scope="session")

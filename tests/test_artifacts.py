@@ -15,13 +15,11 @@ from prefect import tags
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.worker import EventsWorker
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import tasks.artifacts
-from deployments import prefect_server
-from deployments.children import free_port
 from flows.ingest import ingest
 from tests.flowing import put
+from tests.prefect_servers import flows_at, prefect_at
 from tests.scripted import Scripted, hurry
 from trayflow.errors import RunStoppedError
 from trayflow.progress import Ended, Event, listener
@@ -36,15 +34,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server that keeps its feed of events, as the one of `trayflow up` does."""
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
-    child = prefect_server.start(home, port, lasting=True)
-    try:
-        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
-        with temporary_settings({PREFECT_API_URL: prefect_server.api_url(port)}):
-            yield prefect_server.api_url(port)
-            EventsWorker.drain_all(timeout=5)
-    finally:
-        child.stop()
+    with prefect_at(tmp_path_factory.mktemp("prefect"), lasting=True) as url, flows_at(url):
+        yield url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How a source is looked through: for a second at a time, or until there is enough to do."""
+"""How a source is looked through: for a while, or until there is enough to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trayflow.tally import Tally
 
 @pytest.fixture
 def tray(tmp_path: Path) -> Iterator[Any]:
-    """As much of a tray as a look needs: a ledger that knows `old-…`, and a tally."""
+    """As much of a tray as a look needs: an empty ledger, and a tally."""
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     place = SimpleNamespace(uri="s3://bucket")
     yield SimpleNamespace(ledger=ledger, source=place, destination=place, tally=Tally())

@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from deployments.lasting import Up
 from tasks.events import DOCUMENT_ARRIVED, arrived
 from tests.aws_servers import CREDENTIALS, Simulator, simulated
 from tests.deployments.commands import PATIENCE, eventually, started, trayflow
+from tests.prefect_servers import prefect_at
 from tests.webserver import answering
 from trayflow.arrivals import Created
 from trayflow.arrivals.queue import REASON
@@ -42,18 +42,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def prefect(home: Path) -> Iterator[str]:
     """A Prefect server that keeps events, as users have it; its API address."""
-    with prefect_at(home, free_port()) as url:
+    with prefect_at(home, lasting=True) as url:
         yield url
-
-
-@contextmanager
-def prefect_at(home: Path, port: int) -> Iterator[str]:
-    child = prefect_server.start(home, port, lasting=True)
-    try:
-        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
-        yield prefect_server.api_url(port)
-    finally:
-        child.stop()
 
 
 @pytest.fixture(scope="module", params=["moto", "roto"])
@@ -171,7 +161,7 @@ def test_messages_stay_ours_while_prefect_is_away(moto: Simulator, name: str, tm
         while time.monotonic() < until:
             assert moto.peek(url) == []
             time.sleep(0.2)
-        with prefect_at(tmp_path / "prefect", port):
+        with prefect_at(tmp_path / "prefect", port, lasting=True):
             eventually(lambda: len(events(api, name)) == 1)
             eventually(lambda: moto.left(url) == 0)
 

@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments import prefect_server
-from deployments.children import free_port
 from deployments.notify import NAME, notify
 from tests.deployments.commands import eventually, trayflow
+from tests.prefect_servers import flows_at, prefect_at
 from tests.scripted import Scripted
 
 pytestmark = [
@@ -54,14 +52,8 @@ def hearing() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[str]:
     """A server as `trayflow up` keeps it, with its feed of events and its triggers."""
-    port = free_port()
-    child = prefect_server.start(tmp_path / "home", port, lasting=True)
-    try:
-        child.wait_until_answering(f"{prefect_server.api_url(port)}/health")
-        with temporary_settings({PREFECT_API_URL: prefect_server.api_url(port)}):
-            yield prefect_server.api_url(port)
-    finally:
-        child.stop()
+    with prefect_at(tmp_path / "home", lasting=True) as url, flows_at(url):
+        yield url
 
 
 def test_a_quarantined_document_is_told_of(api: str, inbox: Path, account: dict[str, str], service: Scripted) -> None:

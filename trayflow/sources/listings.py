@@ -26,7 +26,7 @@ OBJECTS = frozenset({"Object", "ObjectVersion"})
 
 
 def moment(value: Any) -> Any:
-    """A moment of an answer; botocore's general parser, which tries everything, takes twenty times as long."""
+    """A moment of an answer; botocore's general parser, which tries everything, takes hundreds of times as long."""
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
